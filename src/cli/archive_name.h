@@ -1,0 +1,35 @@
+/*
+ * Names of archives in a store, <YYYYMMDDThhmmssZ>-<label>-<run id>.dbsafe.tar, and the labels in them.
+ * The byte order of such names is their order in time.  Pure functions.
+ */
+#ifndef DBSAFE_CLI_ARCHIVE_NAME_H
+#define DBSAFE_CLI_ARCHIVE_NAME_H
+
+#include "core/clock.h"
+#include "core/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ARCHIVE_SUFFIX     ".dbsafe.tar"
+#define LABEL_BYTES        41 /* with NUL */
+#define ARCHIVE_NAME_BYTES 96
+
+struct archive_name {
+    char label[LABEL_BYTES];
+    int64_t created_ms; /* wall clock, whole seconds */
+};
+
+void archive_name_format(int64_t created_ms, const char *label, const char *run_id,
+                         char out[ARCHIVE_NAME_BYTES]);
+/* False when the name is not of this form. */
+bool archive_name_parse(const char *name, struct archive_name *out);
+bool archive_name_has_suffix(const char *name);
+
+/* Letters, digits, _ and -, at most 40, not starting with -.  "latest" is taken by the command line. */
+bool label_is_valid(const char *label);
+/* The label for a dump of these names: the database of the first, other characters as _; "all" when nothing
+ * is left. */
+void label_from_name(const char *name, char out[LABEL_BYTES]);
+
+#endif

@@ -1,0 +1,262 @@
+/* dbsafe dump: options, the place where the archive goes, and what is said about it. */
+#include "cli/archive_name.h"
+#include "cli/command.h"
+#include "cli/locate.h"
+#include "cli/login.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/settings.h"
+#include "core/mem.h"
+#include "dump/dump.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Where the archive goes; the sink is opened when the plan is known. */
+struct target {
+    struct cli *cli;
+    const char *file; /* -o, or NULL: the store */
+    char name[ARCHIVE_NAME_BYTES];
+    struct store *store;
+    char *path; /* what is told: an absolute path, or "-" */
+};
+
+static bool to_stdout(const char *file)
+{
+    return file && strcmp(file, "-") == 0;
+}
+
+static enum err_code check_usage(const struct options *o, struct err *err)
+{
+    unsigned count;
+    const char *label = options_text(o, OPTION_LABEL), *file = options_text(o, OPTION_OUTPUT);
+    options_operands(o, &count);
+    if (count == 0 && !options_flag(o, OPTION_ALL_DATABASES))
+        return err_set(err, ERR_USAGE,
+                       "'dump' needs the names of databases or tables, or --all-databases; see"
+                       " 'dbsafe help dump'");
+    if (count > 0 && options_flag(o, OPTION_ALL_DATABASES))
+        return err_set(err, ERR_USAGE,
+                       "--all-databases and names exclude each other; --exclude leaves databases out");
+    if (label && !label_is_valid(label))
+        return err_set(err, ERR_USAGE,
+                       "'%s' is not a label: letters, digits, _ and -, at most 40, and not 'latest'", label);
+    if (file && options_origin(o, OPTION_STORE) == ORIGIN_ARGUMENT)
+        return err_set(err, ERR_USAGE, "--output and --store exclude each other");
+    if (to_stdout(file) && options_flag(o, OPTION_JSON))
+        return err_set(err, ERR_USAGE,
+                       "'--output -' puts the archive on standard output, where --json would put its result");
+    if (to_stdout(file) && isatty(STDOUT_FILENO))
+        return err_set(err, ERR_USAGE, "standard output is a terminal: send the archive to a file or a pipe");
+    return ERR_OK;
+}
+
+static struct dump_options read_options(const struct options *o, const char *label)
+{
+    static const struct {
+        const char *word;
+        enum dump_count_check value;
+    } checks[] = {{"auto", COUNT_AUTO}, {"always", COUNT_ALWAYS}, {"never", COUNT_NEVER}};
+    struct dump_options d = {
+        .all_databases = options_flag(o, OPTION_ALL_DATABASES),
+        .label = label,
+        .threads = settings_threads(o),
+        .compress_level = (int)options_number(o, OPTION_COMPRESS_LEVEL),
+        .chunk_bytes = (size_t)options_number(o, OPTION_CHUNK_SIZE),
+        .consistency = options_text(o, OPTION_CONSISTENCY),
+        .allow_inconsistent = options_flag(o, OPTION_ALLOW_INCONSISTENT),
+        .dry_run = options_flag(o, OPTION_DRY_RUN),
+        .max_rate = options_number(o, OPTION_MAX_RATE),
+    };
+    d.names = options_operands(o, &d.name_count);
+    d.excludes = options_items(o, OPTION_EXCLUDE, &d.exclude_count);
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        if (strcmp(options_text(o, OPTION_COUNT_CHECK), checks[i].word) == 0)
+            d.count_check = checks[i].value;
+    return d;
+}
+
+static enum err_code open_in_store(struct target *t, struct sink **out, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    unsigned removed = 0;
+    char figure[FIGURE_BYTES];
+    if (!t->store)
+        code = locate_store(t->cli, true, &t->store, err);
+    if (code == ERR_OK)
+        code = store_sweep(t->store, &removed, err);
+    if (code != ERR_OK)
+        return code;
+    if (removed > 0)
+        log_info(t->cli->run->log, "removed %s of runs that died", figure_of(removed, "leftover", figure));
+    free(t->path);
+    t->path = xasprintf("%s/%s", locate_store_path(t->store), t->name);
+    return store_create(t->store, t->name, out, err);
+}
+
+/* The absolute path of a file that may not exist yet. */
+static char *absolute_path(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    char *folder = slash ? xstrndup(file, slash == file ? 1 : (size_t)(slash - file)) : xstrdup(".");
+    char *real = realpath(folder, NULL);
+    char *path = real ? xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real, slash ? slash + 1 : file)
+                      : xstrdup(file);
+    free(real);
+    free(folder);
+    return path;
+}
+
+static enum err_code open_sink(void *arg, struct sink **out, struct err *err)
+{
+    struct target *t = arg;
+    if (!t->file)
+        return open_in_store(t, out, err);
+    free(t->path);
+    if (to_stdout(t->file)) {
+        t->path = xstrdup("-");
+        *out = sink_fd_new(STDOUT_FILENO, "standard output");
+        return ERR_OK;
+    }
+    t->path = absolute_path(t->file);
+    return sink_file_create(t->file, out, err);
+}
+
+static void log_warnings(struct log *log, const struct manifest *m)
+{
+    for (unsigned i = 0; i < m->warning_count; i++)
+        log_warn(log, "%s: %s", m->warnings[i].object, m->warnings[i].text);
+}
+
+static void log_summary(const struct cli *cli, const struct target *t, const struct dump_result *r)
+{
+    const struct manifest *m = r->manifest;
+    struct log *log = cli->run->log;
+    char tables[FIGURE_BYTES], rows[FIGURE_BYTES], plain[FIGURE_BYTES], stored[FIGURE_BYTES];
+    char seconds[FIGURE_BYTES];
+    log_info(log, "archive: %s", to_stdout(t->path) ? "standard output" : t->path);
+    log_info(log, "%s, %s, %s of text in %s, %s", figure_of(m->table_count, "table", tables),
+             figure_of(m->rows, "row", rows), figure_bytes(m->plain_bytes, plain),
+             figure_bytes(r->archive_bytes, stored), figure_seconds(output_elapsed_ms(cli), seconds));
+    log_info(log, "consistency: %s: %s", m->consistency.method, m->consistency.proof);
+}
+
+static void put_consistency(struct json *j, const struct manifest_consistency *c)
+{
+    json_object_open(j, "consistency");
+    json_string(j, "method", c->method);
+    json_string(j, "proof", c->proof);
+    json_uint(j, "tries", c->tries);
+    json_object_close(j);
+}
+
+static void put_warnings(struct json *j, const struct manifest *m)
+{
+    json_array_open(j, "warnings");
+    for (unsigned i = 0; i < m->warning_count; i++) {
+        json_object_open(j, NULL);
+        json_string(j, "object", m->warnings[i].object);
+        json_string(j, "text", m->warnings[i].text);
+        json_object_close(j);
+    }
+    json_array_close(j);
+}
+
+static enum err_code answer(struct cli *cli, const struct target *t, const struct dump_result *r,
+                            struct err *err)
+{
+    const struct manifest *m = r->manifest;
+    struct buf out;
+    struct json j;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_begin(&j, &out, 0);
+    json_object_open(&j, NULL);
+    json_string(&j, "archive", t->path);
+    json_uint(&j, "tables", m->table_count);
+    json_uint(&j, "rows", m->rows);
+    json_uint(&j, "plain_bytes", m->plain_bytes);
+    json_uint(&j, "archive_bytes", r->archive_bytes);
+    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    put_consistency(&j, &m->consistency);
+    put_warnings(&j, m);
+    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+/* What a dry run found: the tables, on standard output. */
+static enum err_code show_plan(const struct manifest *m, struct err *err)
+{
+    struct buf out;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    for (unsigned i = 0; i < m->table_count; i++)
+        buf_putf(&out, "%s.%s\n", m->tables[i].schema, m->tables[i].name);
+    output_clean(&out);
+    enum err_code code = output_write(STDOUT_FILENO, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static enum err_code show(struct cli *cli, const struct target *t, const struct dump_result *r,
+                          struct err *err)
+{
+    bool dry = options_flag(cli->options, OPTION_DRY_RUN);
+    char tables[FIGURE_BYTES];
+    log_warnings(cli->run->log, r->manifest);
+    if (dry)
+        log_info(cli->run->log, "dry run: %s would be dumped",
+                 figure_of(r->manifest->table_count, "table", tables));
+    else
+        log_summary(cli, t, r);
+    if (options_flag(cli->options, OPTION_JSON))
+        return answer(cli, t, r, err);
+    return dry && !to_stdout(t->file) ? show_plan(r->manifest, err) : ERR_OK;
+}
+
+static enum err_code run_dump(struct cli *cli, struct err *err)
+{
+    const struct options *o = cli->options;
+    unsigned count;
+    const char *const *names = options_operands(o, &count);
+    const char *label = options_text(o, OPTION_LABEL);
+    char made[LABEL_BYTES];
+    struct login login;
+    struct dump_result result = {0};
+    struct target target = {.cli = cli, .file = options_text(o, OPTION_OUTPUT)};
+    enum err_code code = check_usage(o, err);
+    if (code != ERR_OK)
+        return code;
+    label_from_name(count ? names[0] : "all", made);
+    struct dump_options options = read_options(o, label ? label : made);
+    archive_name_format(clock_wall_ms(cli->run->clock), options.label, cli->run->run_id, target.name);
+    code = login_read(cli, &login, err);
+    if (code != ERR_OK)
+        return code;
+    struct ticker *ticker = settings_ticker(cli);
+    code = dump_run(cli->run, &login.params, &options, open_sink, &target, &result, err);
+    ticker_stop(ticker);
+    login_wipe(&login);
+    if (code == ERR_OK)
+        code = show(cli, &target, &result, err);
+    manifest_free(result.manifest);
+    store_free(target.store);
+    free(target.path);
+    return code;
+}
+
+const struct command command_dump = {
+    .id = COMMAND_DUMP,
+    .name = "dump",
+    .operands = "DB | DB.TABLE ... | --all-databases",
+    .summary = "take a consistent archive",
+    .description =
+        "Reads the named databases and tables as they are at one moment, without stopping those who use "
+        "them, into"
+        " one archive. Names may be patterns with * and ?. The archive exists whole or not at all.",
+    .max_operands = OPERANDS_ANY,
+    .run = run_dump,
+};

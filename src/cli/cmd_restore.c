@@ -1,0 +1,165 @@
+/* dbsafe restore: options, the archive, and what is said afterwards. */
+#include "archive/reader.h"
+#include "cli/command.h"
+#include "cli/locate.h"
+#include "cli/login.h"
+#include "cli/output.h"
+#include "cli/prompt.h"
+#include "cli/proof.h"
+#include "cli/settings.h"
+#include "restore/restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum if_exists if_exists_of(const struct options *o)
+{
+    static const char *const words[] = {
+        [IF_EXISTS_SWAP] = "swap", [IF_EXISTS_FAIL] = "fail", [IF_EXISTS_DROP] = "drop"};
+    const char *word = options_text(o, OPTION_IF_EXISTS);
+    enum if_exists found = IF_EXISTS_SWAP;
+    while (strcmp(words[found], word) != 0)
+        found++;
+    return found;
+}
+
+static struct restore_options read_options(const struct options *o, const struct located *archive)
+{
+    struct restore_options r = {
+        .if_exists = if_exists_of(o),
+        .verify = options_flag(o, OPTION_VERIFY),
+        .threads = settings_threads(o),
+        .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
+        .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
+        .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
+        .resume = options_flag(o, OPTION_RESUME),
+        .dry_run = options_flag(o, OPTION_DRY_RUN),
+        .staging_schema = options_text(o, OPTION_STAGING_SCHEMA),
+        .undo_schema = options_text(o, OPTION_UNDO_SCHEMA),
+        .archive_name = archive->name,
+    };
+    r.tables = options_items(o, OPTION_TABLES, &r.table_count);
+    return r;
+}
+
+/* A restore that compared every row of the whole archive is the strongest proof of it.  Without a place for
+ * it the restore is as good. */
+static void record_proof(const struct cli *cli, const struct located *archive,
+                         const struct restore_options *options, const struct restore_result *result)
+{
+    struct manifest *m = NULL;
+    struct err err;
+    if (!archive->store || !result->verified || options->table_count > 0 || options->dry_run)
+        return;
+    enum err_code code = archive_read_manifest(archive->source, &m, &err);
+    if (code == ERR_OK)
+        code = proof_write(archive->store, archive->name, m->run_id, archive->source->size, PROOF_RESTORED,
+                           clock_wall_ms(cli->run->clock), &err);
+    if (code != ERR_OK)
+        log_warn(cli->run->log, "the proof of this restore is not recorded: %s", err.text);
+    manifest_free(m);
+}
+
+static void log_summary(const struct cli *cli, const struct restore_options *options,
+                        const struct restore_result *r)
+{
+    struct log *log = cli->run->log;
+    char tables[FIGURE_BYTES], rows[FIGURE_BYTES], seconds[FIGURE_BYTES];
+    figure_of(r->tables, "table", tables);
+    figure_of(r->rows, "row", rows);
+    figure_seconds(output_elapsed_ms(cli), seconds);
+    if (options->dry_run) {
+        log_info(log, "dry run: %s, %s would be restored", tables, rows);
+        return;
+    }
+    log_info(log, "restored %s, %s, %s; %s", tables, rows, seconds,
+             r->verified ? "every content checksum was compared" : "the content was not compared");
+    log_info(log, "restore id: %s", r->restore_id);
+    if (r->swapped && options->if_exists != IF_EXISTS_DROP)
+        log_info(log, "to put the old tables back: dbsafe undo %s", r->restore_id);
+}
+
+static enum err_code answer(struct cli *cli, const struct located *archive, const struct restore_result *r,
+                            struct err *err)
+{
+    struct buf out;
+    struct json j;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_begin(&j, &out, 0);
+    json_object_open(&j, NULL);
+    json_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
+    json_string(&j, "archive", archive->path);
+    json_uint(&j, "tables", r->tables);
+    json_uint(&j, "rows", r->rows);
+    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_bool(&j, "verified", r->verified);
+    json_bool(&j, "swapped", r->swapped);
+    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+/* Everything behind the settings; the login is open. */
+static enum err_code restore_located(struct cli *cli, const struct login *login,
+                                     const struct located *archive, struct restore_options *options,
+                                     struct err *err)
+{
+    struct restore_result result = {.tables = 0};
+    unsigned items;
+    const char *const *into = options_items(cli->options, OPTION_INTO, &items);
+    const char **pairs;
+    enum err_code code = settings_into(into, items, &pairs, err);
+    options->into = pairs;
+    options->into_count = items;
+    if (code == ERR_OK && options->if_exists == IF_EXISTS_DROP && !options->dry_run)
+        code = prompt_confirm(
+            cli, "--if-exists drop removes the tables that are there now, without a way back", err);
+    if (code == ERR_OK) {
+        struct ticker *ticker = settings_ticker(cli);
+        code = restore_run(cli->run, &login->params, archive->source, options, &result, err);
+        ticker_stop(ticker);
+    }
+    if (code == ERR_OK) {
+        record_proof(cli, archive, options, &result);
+        log_summary(cli, options, &result);
+    }
+    if (code == ERR_OK && options_flag(cli->options, OPTION_JSON))
+        code = answer(cli, archive, &result, err);
+    free(pairs);
+    return code;
+}
+
+static enum err_code run_restore(struct cli *cli, struct err *err)
+{
+    unsigned count, tables;
+    const char *argument = options_operands(cli->options, &count)[0];
+    const char *const *patterns = options_items(cli->options, OPTION_TABLES, &tables);
+    struct located archive;
+    struct login login;
+    enum err_code code = locate_archive(cli, argument, patterns, tables, &archive, err);
+    if (code == ERR_OK)
+        code = login_read(cli, &login, err);
+    if (code == ERR_OK) {
+        struct restore_options options = read_options(cli->options, &archive);
+        code = restore_located(cli, &login, &archive, &options, err);
+        login_wipe(&login);
+    }
+    located_free(&archive);
+    return code;
+}
+
+const struct command command_restore = {
+    .id = COMMAND_RESTORE,
+    .name = "restore",
+    .operands = "ARCHIVE",
+    .summary = "stage, verify, swap",
+    .description = "Loads the archive into a staging database, re-reads the rows and compares their content "
+                   "checksums with the"
+                   " dumped ones, and then puts the tables in place with one atomic rename. The tables that "
+                   "were there are kept"
+                   " for 'dbsafe undo'. Until the rename no live table changes.",
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_restore,
+};

@@ -1,0 +1,203 @@
+/* dbsafe undo: put back what a swap replaced, show what can be undone, drop old undo data. */
+#include "cli/command.h"
+#include "cli/login.h"
+#include "cli/output.h"
+#include "cli/prompt.h"
+#include "cli/settings.h"
+#include "core/mem.h"
+#include "restore/restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *restore_id_of(const struct cli *cli)
+{
+    unsigned count;
+    const char *const *operands = options_operands(cli->options, &count);
+    return count ? operands[0] : NULL;
+}
+
+static enum err_code print_entries(const struct undo_entry *entries, unsigned count, struct err *err)
+{
+    enum { COLUMNS = 7 };
+    const char **cells = xcalloc(((size_t)count + 1) * COLUMNS, sizeof *cells);
+    char(*sizes)[FIGURE_BYTES] = xcalloc(count + 1, sizeof *sizes);
+    static const char *const heading[COLUMNS] = {"RESTORE-ID", "KIND",   "STATE", "SWAPPED",
+                                                 "UNDO-DATA",  "TABLES", "FROM"};
+    memcpy(cells, heading, sizeof heading);
+    for (unsigned i = 0; i < count; i++) {
+        const struct undo_entry *e = &entries[i];
+        const char *row[COLUMNS] = {e->restore_id,
+                                    e->kind,
+                                    e->state,
+                                    *e->swapped_at ? e->swapped_at : "-",
+                                    figure_bytes(e->undo_bytes, sizes[i]),
+                                    e->tables ? e->tables : "-",
+                                    e->archive ? e->archive : "-"};
+        memcpy(cells + (i + 1) * COLUMNS, row, sizeof row);
+    }
+    struct buf out;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    output_columns(&out, cells, (size_t)count + 1, COLUMNS, 1u << 4);
+    output_clean(&out);
+    enum err_code code = output_write(STDOUT_FILENO, &out, err);
+    buf_free(&out);
+    free(sizes);
+    free(cells);
+    return code;
+}
+
+static enum err_code answer_entries(struct cli *cli, const struct undo_entry *entries, unsigned count,
+                                    struct err *err)
+{
+    struct buf out;
+    struct json j;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_begin(&j, &out, 0);
+    json_object_open(&j, NULL);
+    json_array_open(&j, "restores");
+    for (unsigned i = 0; i < count; i++) {
+        const struct undo_entry *e = &entries[i];
+        json_object_open(&j, NULL);
+        json_string(&j, "restore_id", e->restore_id);
+        json_string(&j, "kind", e->kind);
+        json_string(&j, "state", e->state);
+        json_string(&j, "swapped_at", *e->swapped_at ? e->swapped_at : NULL);
+        json_string(&j, "archive", e->archive);
+        json_uint(&j, "tables", e->table_count);
+        json_string(&j, "table_names", e->tables);
+        json_uint(&j, "undo_bytes", e->undo_bytes);
+        json_bool(&j, "purgeable", e->purgeable);
+        json_object_close(&j);
+    }
+    json_array_close(&j);
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static enum err_code list_entries(struct cli *cli, const struct login *login, struct err *err)
+{
+    struct undo_entry *entries = NULL;
+    unsigned count = 0;
+    enum err_code code = undo_list(cli->run, &login->params, &entries, &count, err);
+    if (code != ERR_OK)
+        return code;
+    if (options_flag(cli->options, OPTION_JSON))
+        code = answer_entries(cli, entries, count, err);
+    else if (count == 0)
+        log_info(cli->run->log, "there is nothing to undo");
+    else
+        code = print_entries(entries, count, err);
+    undo_list_free(entries, count);
+    return code;
+}
+
+static enum err_code answer_purge(struct cli *cli, unsigned purged, struct err *err)
+{
+    struct buf out;
+    struct json j;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_begin(&j, &out, 0);
+    json_object_open(&j, NULL);
+    json_uint(&j, "purged", purged);
+    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static enum err_code purge(struct cli *cli, const struct login *login, struct err *err)
+{
+    const char *id = restore_id_of(cli);
+    bool dry = options_flag(cli->options, OPTION_DRY_RUN);
+    unsigned purged = 0;
+    char figure[FIGURE_BYTES];
+    enum err_code code = ERR_OK;
+    if (!dry)
+        code = prompt_confirm(cli, "--purge drops tables that a restore replaced, without a way back", err);
+    if (code == ERR_OK)
+        code = undo_purge(cli->run, &login->params, id, dry, &purged, err);
+    if (code != ERR_OK)
+        return code;
+    figure_of(purged, "restore", figure);
+    if (dry)
+        log_info(cli->run->log, "dry run: the undo data of %s would be dropped", figure);
+    else
+        log_info(cli->run->log, "dropped the undo data of %s", figure);
+    return options_flag(cli->options, OPTION_JSON) ? answer_purge(cli, purged, err) : ERR_OK;
+}
+
+static enum err_code answer_undo(struct cli *cli, const struct restore_result *r, struct err *err)
+{
+    struct buf out;
+    struct json j;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_begin(&j, &out, 0);
+    json_object_open(&j, NULL);
+    json_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
+    json_uint(&j, "tables", r->tables);
+    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_bool(&j, "swapped", r->swapped);
+    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static enum err_code undo(struct cli *cli, const struct login *login, struct err *err)
+{
+    const struct options *o = cli->options;
+    struct restore_result result = {.tables = 0};
+    char figure[FIGURE_BYTES];
+    struct undo_options options = {
+        .restore_id = restore_id_of(cli),
+        .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
+        .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
+        .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
+        .dry_run = options_flag(o, OPTION_DRY_RUN),
+    };
+    struct ticker *ticker = settings_ticker(cli);
+    enum err_code code = undo_run(cli->run, &login->params, &options, &result, err);
+    ticker_stop(ticker);
+    if (code != ERR_OK)
+        return code;
+    if (options.dry_run)
+        log_info(cli->run->log, "dry run: %s would be put back", figure_of(result.tables, "table", figure));
+    else
+        log_info(cli->run->log, "put back %s; to undo this: dbsafe undo %s",
+                 figure_of(result.tables, "table", figure), result.restore_id);
+    return options_flag(o, OPTION_JSON) ? answer_undo(cli, &result, err) : ERR_OK;
+}
+
+static enum err_code run_undo(struct cli *cli, struct err *err)
+{
+    bool listing = options_flag(cli->options, OPTION_LIST),
+         purging = options_flag(cli->options, OPTION_PURGE);
+    struct login login;
+    if (listing && purging)
+        return err_set(err, ERR_USAGE, "--list and --purge exclude each other");
+    if (listing && restore_id_of(cli))
+        return err_set(err, ERR_USAGE, "--list shows all: it takes no RESTORE-ID");
+    enum err_code code = login_read(cli, &login, err);
+    if (code != ERR_OK)
+        return code;
+    code = listing   ? list_entries(cli, &login, err)
+           : purging ? purge(cli, &login, err)
+                     : undo(cli, &login, err);
+    login_wipe(&login);
+    return code;
+}
+
+const struct command command_undo = {
+    .id = COMMAND_UNDO,
+    .name = "undo",
+    .operands = "[RESTORE-ID]",
+    .summary = "put back what the last swap replaced; --list, --purge",
+    .description = "Puts the tables that a restore replaced back in place with one atomic rename: those of "
+                   "RESTORE-ID, or of the"
+                   " newest restore. What it replaces is kept, so an undo can be undone too.",
+    .max_operands = 1,
+    .run = run_undo,
+};

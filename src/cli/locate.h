@@ -1,0 +1,52 @@
+/*
+ * Finds the archive that an ARCHIVE argument means, and opens it.
+ *
+ * "-" is standard input.  What has a slash is a path, as is file:///path.  "latest" is the newest archive of
+ * the store (of
+ * --label, if given) that holds every table asked for.  A name with a dot is a file here, else an object of
+ * the store; a word without one is a label, else a file here.  For labels and "latest" the log says which
+ * archive was taken.
+ */
+#ifndef DBSAFE_CLI_LOCATE_H
+#define DBSAFE_CLI_LOCATE_H
+
+#include "archive/manifest.h"
+#include "cli/command.h"
+#include "core/source.h"
+#include "core/store.h"
+
+struct located {
+    struct source *source;
+    char *name;          /* last part of the path, or "standard input" */
+    char *path;          /* absolute, or "-" */
+    struct store *store; /* the folder it lies in, for its companions; NULL where there can be none */
+};
+
+/* tables: patterns that the archive must hold, where there is a choice.  ERR_NOT_FOUND, ERR_USAGE;
+ * ERR_DAMAGED when the newest cannot be read: an older one is never taken in its place silently.  Release
+ * with located_free, on failure too. */
+enum err_code locate_archive(const struct cli *cli, const char *argument, const char *const *tables,
+                             unsigned table_count, struct located *out, struct err *err);
+void located_free(struct located *l);
+
+/* Opens the store of the settings; make: create a folder that is missing. */
+enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err);
+/* The path of a store that keeps its objects as files. */
+const char *locate_store_path(const struct store *s);
+/* The default store of this user; NULL when there is no home.  Caller frees. */
+char *locate_default_store(char *const *environment, bool root);
+
+/* Archives (names that end in .dbsafe.tar) of a store in ascending order; caller frees with
+ * locate_names_free. */
+struct locate_names {
+    char **items;
+    uint64_t *bytes;
+    size_t count;
+};
+enum err_code locate_names(struct store *s, struct locate_names *out, struct err *err);
+void locate_names_free(struct locate_names *names);
+
+/* The manifest of an archive, from a stream too, which is then read to its end. */
+enum err_code locate_manifest(struct source *source, struct manifest **out, struct err *err);
+
+#endif

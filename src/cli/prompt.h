@@ -1,0 +1,18 @@
+/* Questions to the person at the terminal.  Main thread only. */
+#ifndef DBSAFE_CLI_PROMPT_H
+#define DBSAFE_CLI_PROMPT_H
+
+#include "cli/command.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Asks on /dev/tty and reads one line into answer (without its end); secret: without echo.  A signal ends the
+ * wait. ERR_CONFIG when there is no terminal. */
+enum err_code prompt_line(struct cancel *cancel, const char *question, bool secret, char *answer,
+                          size_t bytes, struct err *err);
+/* ERR_OK when the person, or --yes, agrees; ERR_REFUSED otherwise, also when standard input is no terminal to
+ * ask on. */
+enum err_code prompt_confirm(const struct cli *cli, const char *what, struct err *err);
+
+#endif

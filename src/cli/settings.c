@@ -1,0 +1,74 @@
+#include "cli/settings.h"
+
+#include "core/mem.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define THREADS_DEFAULT_MAX 4
+
+unsigned settings_threads(const struct options *o)
+{
+    cpu_set_t set;
+    unsigned given = (unsigned)options_number(o, OPTION_THREADS);
+    if (given)
+        return given;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    unsigned processors = (unsigned)CPU_COUNT(&set);
+    return processors < THREADS_DEFAULT_MAX ? processors : THREADS_DEFAULT_MAX;
+}
+
+struct ticker *settings_ticker(const struct cli *cli)
+{
+    const char *setting = options_text(cli->options, OPTION_PROGRESS);
+    bool json_log = strcmp(options_text(cli->options, OPTION_LOG_FORMAT), "json") == 0;
+    bool always = strcmp(setting, "always") == 0;
+    if (!log_wants(cli->run->log, LOG_INFO) && !always)
+        return NULL;
+    return ticker_start(cli->run, progress_mode_of(setting, isatty(STDERR_FILENO), json_log));
+}
+
+/* Bytes of the pointers and of all strings behind them: one block for the caller to free. */
+static size_t block_bytes(const char *const *items, unsigned count)
+{
+    size_t bytes = 2 * count * sizeof(char *);
+    for (unsigned i = 0; i < count; i++)
+        bytes += strlen(items[i]) + 1;
+    return bytes;
+}
+
+static enum err_code check_pair(const char *const *pairs, unsigned index, unsigned count, struct err *err)
+{
+    const char *old = pairs[2 * index], *new = pairs[2 * index + 1];
+    if (!old && count > 1)
+        return err_set(err, ERR_USAGE, "--into: '%s' is not OLD=NEW; one database alone, or only pairs", new);
+    if (!*new || (old && !*old))
+        return err_set(err, ERR_USAGE, "--into: '%s=%s' lacks a name", old ? old : "", new);
+    for (unsigned i = 0; i < index; i++)
+        if (old && strcmp(pairs[2 * i], old) == 0)
+            return err_set(err, ERR_USAGE, "--into: '%s' is given twice", old);
+    return ERR_OK;
+}
+
+enum err_code settings_into(const char *const *items, unsigned count, const char ***pairs, struct err *err)
+{
+    const char **out = xcalloc(1, block_bytes(items, count) + 1);
+    char *text = (char *)(out + 2 * (size_t)count);
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; i < count && code == ERR_OK; i++) {
+        size_t bytes = strlen(items[i]) + 1;
+        memcpy(text, items[i], bytes);
+        char *equals = strchr(text, '=');
+        if (equals)
+            *equals = '\0';
+        out[2 * i] = equals ? text : NULL;
+        out[2 * i + 1] = equals ? equals + 1 : text;
+        text += bytes;
+        code = check_pair(out, i, count, err);
+    }
+    *pairs = out;
+    return code;
+}

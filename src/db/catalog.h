@@ -1,0 +1,71 @@
+/*
+ * What the server has: schemas, tables, columns, keys, definitions.  Results live in the caller's arena.
+ * Names are compared by the server; texts are utf8mb4.
+ */
+#ifndef DBSAFE_DB_CATALOG_H
+#define DBSAFE_DB_CATALOG_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "db/conn.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum catalog_kind { CATALOG_TABLE, CATALOG_VIEW, CATALOG_SEQUENCE };
+
+struct catalog_schema {
+    const char *name, *charset, *collation;
+};
+
+struct catalog_table {
+    const char *schema, *name;
+    enum catalog_kind kind;
+    const char *engine; /* "" for views and broken tables */
+    bool system_versioned;
+    uint64_t rows_estimate, data_bytes; /* the engine's guesses */
+    uint64_t auto_increment;            /* next value; 0: none */
+};
+
+struct catalog_column {
+    const char *name;
+    const char *data_type;   /* "varchar" */
+    const char *column_type; /* "varchar(40)" */
+    const char *charset;     /* NULL for types without */
+    bool nullable;
+    bool generated; /* VIRTUAL or STORED */
+    bool period;    /* ROW START or ROW END of system versioning */
+};
+
+struct catalog_key {
+    const char *name;
+    unsigned column_count;
+    const char **columns;
+    bool ordered;  /* a B-tree over whole columns, all ascending, not ignored: usable for reading in order */
+    bool nullable; /* some column may be NULL */
+};
+
+/* Every schema but the server's own and those named dbsafe_%. */
+enum err_code catalog_schemas(struct db_conn *c, struct arena *arena, struct catalog_schema **out,
+                              unsigned *count, struct err *err);
+/* Tables, views and sequences of a schema in order of name; only the one called name unless that is NULL. */
+enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char *schema, const char *name,
+                             struct catalog_table **out, unsigned *count, struct err *err);
+enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
+                              struct catalog_column **out, unsigned *count, struct err *err);
+/* Unique keys, PRIMARY first. */
+enum err_code catalog_unique_keys(struct db_conn *c, struct arena *arena, const char *schema,
+                                  const char *table, struct catalog_key **out, unsigned *count,
+                                  struct err *err);
+/* Names of the triggers of a table; of a schema's routines and events as "procedure x". */
+enum err_code catalog_triggers(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
+                               const char ***out, unsigned *count, struct err *err);
+enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const char *schema, const char ***out,
+                               unsigned *count, struct err *err);
+/* SHOW CREATE TABLE. */
+enum err_code catalog_ddl(struct db_conn *c, const char *schema, const char *table, struct buf *out,
+                          struct err *err);
+/* Whether the engine keeps transactions (rows of a snapshot stay as they were). */
+bool catalog_engine_is_transactional(const char *engine);
+
+#endif

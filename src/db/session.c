@@ -1,0 +1,78 @@
+#include "db/session.h"
+
+#include "db/flavour.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum err_code session_for_reading(struct db_conn *c, struct err *err)
+{
+    struct flavour f = flavour_of(db_version(c));
+    enum err_code code =
+        db_exec(c,
+                "SET NAMES binary, SESSION time_zone='+00:00', SESSION sql_mode='', SESSION autocommit=1,"
+                " SESSION lock_wait_timeout=3600",
+                err);
+    if (code == ERR_OK)
+        code = db_exec(c, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", err);
+    struct db_rows *rows = NULL;
+    if (code == ERR_OK)
+        code = db_queryf(c, &rows, err,
+                         "SELECT @@session.time_zone, @@session.sql_mode, @@session.%s,"
+                         " IFNULL(@@session.character_set_results, 'binary'), @@session.character_set_client",
+                         flavour_isolation_variable(f));
+    if (code != ERR_OK)
+        return code;
+    static const char *const wanted[] = {"+00:00", "", "REPEATABLE-READ", "binary", "binary"};
+    static const char *const names[] = {"time_zone", "sql_mode", "isolation level", "character_set_results",
+                                        "character_set_client"};
+    const char *const *row = db_row(rows);
+    for (size_t i = 0; row && i < 5 && code == ERR_OK; i++)
+        if (!row[i] || strcmp(row[i], wanted[i]) != 0)
+            code = err_set(err, ERR_DB, "set up the session on %s: %s is '%s' although it was set to '%s'",
+                           db_target(c), names[i], row[i] ? row[i] : "NULL", wanted[i]);
+    db_rows_free(rows);
+    return code;
+}
+
+enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err *err)
+{
+    return db_execf(c, err, "SET SESSION lock_wait_timeout=%u", seconds);
+}
+
+/* Whether one GRANT line gives a privilege on *.*: words are compared between commas, quoted text cannot
+ * match. */
+static bool line_grants(const char *line, const char *privilege)
+{
+    const char *on = strstr(line, " ON *.* TO ");
+    if (!on || strncmp(line, "GRANT ", 6) != 0)
+        return false;
+    for (const char *p = line + 6; p < on;) {
+        size_t n = strcspn(p, ",");
+        if (p + n > on)
+            n = (size_t)(on - p);
+        if (n == strlen(privilege) && strncasecmp(p, privilege, n) == 0)
+            return true;
+        p += n;
+        p += strspn(p, ", ");
+    }
+    return false;
+}
+
+enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err)
+{
+    *out = (struct session_grants){0};
+    struct db_rows *rows;
+    enum err_code code = db_query(c, "SHOW GRANTS", &rows, err);
+    if (code != ERR_OK)
+        return code;
+    const char *const *row;
+    while ((row = db_row(rows))) {
+        bool all = line_grants(row[0], "ALL PRIVILEGES");
+        out->process |= all || line_grants(row[0], "PROCESS");
+        out->reload |= all || line_grants(row[0], "RELOAD");
+        out->super |= all || line_grants(row[0], "SUPER");
+    }
+    db_rows_free(rows);
+    return ERR_OK;
+}

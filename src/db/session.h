@@ -1,0 +1,20 @@
+/*
+ * Session set-up, always read back: a setting that did not take is an error, not a surprise in the data.
+ */
+#ifndef DBSAFE_DB_SESSION_H
+#define DBSAFE_DB_SESSION_H
+
+#include "db/conn.h"
+
+/* For reading rows exactly: results in the columns' own bytes, UTC, no sql_mode, REPEATABLE READ. */
+enum err_code session_for_reading(struct db_conn *c, struct err *err);
+/* lock_wait_timeout of this session, in whole seconds. */
+enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err *err);
+
+/* What the account may do, as far as SHOW GRANTS tells; global privileges only. */
+struct session_grants {
+    bool process, reload, super;
+};
+enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err);
+
+#endif

@@ -1,0 +1,382 @@
+#include "dump/dump.h"
+
+#include "archive/member.h"
+#include "archive/text.h"
+#include "archive/writer.h"
+#include "core/chan.h"
+#include "core/fault.h"
+#include "core/group.h"
+#include "core/mem.h"
+#include "db/snapshot.h"
+#include "dump/plan.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIG_ROW_BYTES    ((size_t)16 << 20)
+#define STORED_MAX_BYTES ((size_t)3 << 30)
+/* With --count-check auto, tables up to this many rows are counted: it costs little there. */
+#define COUNT_AUTO_ROWS 250000
+
+/* A finished member on its way to the tar writer. */
+struct packed {
+    struct manifest_member member; /* key texts owned */
+    char *path;
+    struct buf stored;
+};
+
+struct dump {
+    const struct run *run;
+    const struct dump_options *options;
+    struct manifest *manifest;
+    struct plan plan;
+    struct snapshot *snapshot;
+    struct sink *sink;
+    struct archive_writer *writer;
+    struct chan *members;
+    _Atomic uint64_t *next_member; /* per table */
+};
+
+/* One reader's side of the pipeline: text in, packed members out. */
+struct packing {
+    struct dump *dump;
+    struct packer *packer;
+    struct packed *big; /* the member that is filled in pieces */
+};
+
+static void packed_free(void *item)
+{
+    struct packed *p = item;
+    if (!p)
+        return;
+    buf_free(&p->stored);
+    free((char *)p->member.key_first);
+    free((char *)p->member.key_last);
+    free(p->path);
+    free(p);
+}
+
+static struct packed *packed_new(struct dump *d, unsigned table)
+{
+    struct packed *p = xcalloc(1, sizeof *p);
+    buf_init(&p->stored, STORED_MAX_BYTES);
+    struct buf path;
+    buf_init(&path, 256);
+    uint64_t n = atomic_fetch_add(&d->next_member[table], 1) + 1;
+    archive_data_path(&d->manifest->tables[table], n, &path);
+    p->path = xstrdup(buf_cstr(&path));
+    buf_free(&path);
+    p->member.path = p->path;
+    p->member.kind = MEMBER_DATA;
+    p->member.table = table + 1;
+    return p;
+}
+
+static enum err_code send_packed(struct packing *w, struct packed *p, const struct scan_chunk *chunk,
+                                 struct err *err)
+{
+    p->member.plain_length = chunk->bytes;
+    p->member.rows = chunk->rows;
+    p->member.checksum = chunk->checksum;
+    p->member.load_warnings = chunk->load_warnings;
+    p->member.key_first = chunk->key_first ? xstrdup(chunk->key_first) : NULL;
+    p->member.key_last = chunk->key_last ? xstrdup(chunk->key_last) : NULL;
+    enum err_code code = chan_send(w->dump->members, p, err);
+    if (code != ERR_OK)
+        packed_free(p);
+    return code;
+}
+
+static enum err_code pack_chunk(void *arg, const struct scan_chunk *chunk, struct err *err)
+{
+    struct packing *w = arg;
+    enum err_code code = fault_point("dump_pack", ERR_INTERNAL, err);
+    if (code != ERR_OK)
+        return code;
+    struct packed *p = packed_new(w->dump, chunk->table);
+    code = packer_pack(w->packer, chunk->text, chunk->bytes, &p->stored, err);
+    if (code != ERR_OK) {
+        packed_free(p);
+        return code;
+    }
+    return send_packed(w, p, chunk, err);
+}
+
+static enum err_code big_begin(void *arg, unsigned table, uint64_t bytes, struct err *err)
+{
+    struct packing *w = arg;
+    packed_free(w->big);
+    w->big = packed_new(w->dump, table);
+    return packer_begin(w->packer, bytes, &w->big->stored, err);
+}
+
+static enum err_code big_add(void *arg, const char *text, size_t bytes, struct err *err)
+{
+    struct packing *w = arg;
+    return packer_add(w->packer, text, bytes, err);
+}
+
+static enum err_code big_end(void *arg, const struct scan_chunk *chunk, struct err *err)
+{
+    struct packing *w = arg;
+    enum err_code code = packer_end(w->packer, err);
+    if (code != ERR_OK)
+        return code;
+    struct packed *p = w->big;
+    w->big = NULL;
+    return send_packed(w, p, chunk, err);
+}
+
+/* ---- the tar writer ---- */
+
+/* Waits until the average rate since start is at most max_rate. */
+static enum err_code keep_rate(struct dump *d, int64_t started_ms, struct err *err)
+{
+    if (d->options->max_rate == 0)
+        return ERR_OK;
+    int64_t due = started_ms + (int64_t)(archive_writer_bytes(d->writer) * 1000 / d->options->max_rate);
+    int64_t now = clock_monotonic_ms(d->run->clock);
+    return due > now ? clock_backoff(due - now, d->run->cancel, err) : ERR_OK;
+}
+
+static enum err_code write_members(void *arg, struct err *err)
+{
+    struct dump *d = arg;
+    int64_t started_ms = clock_monotonic_ms(d->run->clock);
+    for (;;) {
+        void *item;
+        enum err_code code = chan_recv(d->members, &item, err);
+        if (code != ERR_OK || !item)
+            return code;
+        struct packed *p = item;
+        struct manifest_table *t = &d->manifest->tables[p->member.table - 1];
+        code = archive_writer_add(d->writer, &p->member, p->stored.data, p->stored.len, err);
+        t->stored_bytes += p->stored.len;
+        packed_free(p);
+        atomic_store(&d->run->progress->out_bytes, archive_writer_bytes(d->writer));
+        if (code == ERR_OK)
+            code = keep_rate(d, started_ms, err);
+        if (code != ERR_OK)
+            return code;
+    }
+}
+
+/* ---- stages ---- */
+
+static enum err_code add_text(struct dump *d, enum member_kind kind, unsigned table, struct buf *path,
+                              struct buf *text, struct err *err)
+{
+    struct manifest_member member = {.path = buf_cstr(path), .kind = kind, .table = table};
+    enum err_code code = archive_writer_add(d->writer, &member, text->data, text->len, err);
+    buf_clear(path);
+    buf_clear(text);
+    return code;
+}
+
+static enum err_code write_table_texts(struct dump *d, unsigned i, struct buf *path, struct buf *text,
+                                       struct err *err)
+{
+    const struct manifest_table *t = &d->manifest->tables[i];
+    archive_ddl_path(t, path);
+    buf_put(text, d->plan.ddl[i]);
+    buf_put(text, ";\n");
+    enum err_code code = add_text(d, MEMBER_TABLE_DDL, t->number, path, text, err);
+    if (code != ERR_OK)
+        return code;
+    archive_load_path(t, path);
+    code = archive_load_sql(t, text, err);
+    return code == ERR_OK ? add_text(d, MEMBER_LOAD, t->number, path, text, err) : code;
+}
+
+static enum err_code write_texts(struct dump *d, struct err *err)
+{
+    struct buf path, text;
+    buf_init(&path, 256);
+    buf_init(&text, (size_t)32 << 20);
+    buf_put(&path, "README.txt");
+    archive_readme(d->manifest, &text);
+    enum err_code code = add_text(d, MEMBER_README, 0, &path, &text, err);
+    if (code == ERR_OK) {
+        buf_put(&path, "restore.sh");
+        archive_restore_script(&text);
+        code = add_text(d, MEMBER_SCRIPT, 0, &path, &text, err);
+    }
+    for (unsigned i = 0; code == ERR_OK && i < d->manifest->schema_count; i++) {
+        archive_schema_path(i + 1, &d->manifest->schemas[i], &path);
+        archive_schema_sql(&d->manifest->schemas[i], &text);
+        code = add_text(d, MEMBER_SCHEMA, 0, &path, &text, err);
+    }
+    for (unsigned i = 0; code == ERR_OK && i < d->manifest->table_count; i++)
+        code = write_table_texts(d, i, &path, &text, err);
+    buf_free(&path);
+    buf_free(&text);
+    return code;
+}
+
+static uint64_t count_check_rows(const struct dump_options *o)
+{
+    switch (o->count_check) {
+    case COUNT_ALWAYS:
+        return UINT64_MAX;
+    case COUNT_NEVER:
+        return 0;
+    default:
+        return COUNT_AUTO_ROWS;
+    }
+}
+
+static uint64_t rows_expected(const struct plan *p, unsigned count)
+{
+    uint64_t rows = 0;
+    for (unsigned i = 0; i < count; i++)
+        rows += p->tables[i].rows_estimate;
+    return rows;
+}
+
+/* Readers and the tar writer, until all rows are in the archive. */
+static enum err_code pump(struct dump *d, struct err *err)
+{
+    unsigned readers = d->snapshot->count;
+    d->members = chan_new(readers, d->run->cancel, packed_free);
+    d->next_member = xcalloc(d->manifest->table_count + 1, sizeof *d->next_member);
+    struct packing *packings = xcalloc(readers, sizeof *packings);
+    void **workers = xcalloc(readers, sizeof *workers);
+    for (unsigned i = 0; i < readers; i++) {
+        packings[i] = (struct packing){d, packer_new(d->options->compress_level), NULL};
+        workers[i] = &packings[i];
+    }
+    const struct scan_consumer consumer = {pack_chunk, big_begin, big_add, big_end, workers};
+    const struct scan_options options = {d->options->chunk_bytes, BIG_ROW_BYTES,
+                                         count_check_rows(d->options)};
+    struct group *writer = group_new(d->run->cancel);
+    enum err_code code = group_spawn(writer, "tar-writer", write_members, d, err);
+    if (code == ERR_OK)
+        code = scan_run(d->run, d->snapshot->conns, readers, d->plan.tables, d->manifest->table_count,
+                        &options, &consumer, err);
+    if (code == ERR_OK)
+        chan_close(d->members);
+    else
+        cancel_fire(d->run->cancel, err);
+    enum err_code written = group_join(writer, err);
+    group_free(writer);
+    for (unsigned i = 0; i < readers; i++) {
+        packer_free(packings[i].packer);
+        packed_free(packings[i].big);
+    }
+    free(workers);
+    free(packings);
+    free(d->next_member);
+    chan_free(d->members);
+    return code != ERR_OK ? code : written;
+}
+
+static void record_consistency(struct dump *d)
+{
+    struct manifest_consistency *c = &d->manifest->consistency;
+    const struct snapshot *s = d->snapshot;
+    struct arena *arena = d->manifest->arena;
+    c->method = s->method;
+    c->proof = arena_strdup(arena, s->proof);
+    c->tries = s->tries;
+    c->gtid = s->gtid[0] ? arena_strdup(arena, s->gtid) : NULL;
+    c->worker_count = s->count;
+    struct manifest_worker *workers = arena_calloc(arena, s->count, sizeof *workers);
+    for (unsigned i = 0; i < s->count; i++)
+        workers[i] =
+            (struct manifest_worker){arena_strdup(arena, s->positions[i].file), s->positions[i].position};
+    c->workers = workers;
+    c->trx_before = s->trx_before;
+    c->trx_after = s->trx_after;
+    d->manifest->snapshot_ms = s->taken_ms;
+}
+
+static void record_tables(struct dump *d)
+{
+    struct manifest *m = d->manifest;
+    for (unsigned i = 0; i < m->table_count; i++) {
+        const struct scan_table *from = &d->plan.tables[i];
+        struct manifest_table *t = &m->tables[i];
+        t->rows = from->rows;
+        t->plain_bytes = from->plain_bytes;
+        t->checksum = from->checksum;
+        t->counted = from->counted;
+        m->rows += t->rows;
+        m->plain_bytes += t->plain_bytes;
+        if (!t->key.name && t->plain_bytes > ((uint64_t)256 << 20))
+            manifest_add_warning(m, arena_printf(m->arena, "%s.%s", t->schema, t->name),
+                                 "has no unique key that can be read in order: one connection read it");
+    }
+}
+
+static enum err_code take_snapshot(struct dump *d, const struct db_params *db, struct db_conn *control,
+                                   struct err *err)
+{
+    const struct snapshot_options options = {.threads = d->options->threads,
+                                             .consistency = d->options->consistency,
+                                             .locked_tables = d->plan.locked_tables,
+                                             .allow_inconsistent = d->options->allow_inconsistent};
+    progress_phase(d->run->progress, "starting the snapshot", 0);
+    enum err_code code = snapshot_open(d->run, db, control, &options, &d->snapshot, err);
+    if (code != ERR_OK)
+        return code;
+    record_consistency(d);
+    log_debug(d->run->log, "consistent snapshot by %s after %u tries: %s", d->snapshot->method,
+              d->snapshot->tries, d->snapshot->proof);
+    return fault_point("dump_snapshot_taken", ERR_DB, err);
+}
+
+static enum err_code write_archive(struct dump *d, struct db_conn *control, struct err *err)
+{
+    enum err_code code =
+        archive_writer_new(d->sink, d->manifest, d->manifest->started_ms / 1000, &d->writer, err);
+    if (code == ERR_OK)
+        code = write_texts(d, err);
+    if (code != ERR_OK)
+        return code;
+    progress_phase(d->run->progress, "dumping", rows_expected(&d->plan, d->manifest->table_count));
+    code = pump(d, err);
+    if (code == ERR_OK)
+        code = plan_check_ddl(control, d->manifest, err);
+    if (code != ERR_OK)
+        return code;
+    record_tables(d);
+    d->manifest->finished_ms = clock_wall_ms(d->run->clock);
+    code = archive_writer_finish(d->writer, err);
+    if (code == ERR_OK)
+        code = cancel_check(d->run->cancel, err);
+    return code == ERR_OK ? sink_commit(d->sink, err) : code;
+}
+
+enum err_code dump_run(const struct run *run, const struct db_params *db, const struct dump_options *options,
+                       dump_open_sink_fn *open_sink, void *arg, struct dump_result *result, struct err *err)
+{
+    struct dump d = {.run = run, .options = options, .manifest = manifest_new()};
+    struct db_conn *control = NULL;
+    *result = (struct dump_result){0};
+    d.manifest->label = arena_strdup(d.manifest->arena, options->label);
+    d.manifest->run_id = arena_strdup(d.manifest->arena, run->run_id);
+    d.manifest->started_ms = clock_wall_ms(run->clock);
+    progress_phase(run->progress, "reading the catalogue", 0);
+    enum err_code code = db_connect(db, run->cancel, &control, err);
+    if (code == ERR_OK)
+        code = plan_make(run, control, options, d.manifest, &d.plan, err);
+    if (code == ERR_OK && !options->dry_run)
+        code = open_sink(arg, &d.sink, err);
+    if (code == ERR_OK && !options->dry_run)
+        code = take_snapshot(&d, db, control, err);
+    if (code == ERR_OK && !options->dry_run)
+        code = write_archive(&d, control, err);
+    result->archive_bytes = d.writer ? archive_writer_bytes(d.writer) : 0;
+    archive_writer_free(d.writer);
+    sink_free(d.sink);
+    snapshot_free(d.snapshot);
+    plan_free(&d.plan);
+    db_close(control);
+    if (code == ERR_OK)
+        result->manifest = d.manifest;
+    else
+        manifest_free(d.manifest);
+    return code;
+}

@@ -1,0 +1,334 @@
+#include "dump/plan.h"
+
+#include "archive/digest.h"
+#include "archive/select.h"
+#include "archive/text.h"
+#include "core/mem.h"
+#include "db/catalog.h"
+#include "db/ddl.h"
+#include "db/flavour.h"
+#include "rows/describe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DDL_MAX_BYTES ((size_t)16 << 20)
+
+/* One name of the command line: schema pattern, and table pattern or NULL for all. */
+struct name {
+    const char *given, *schema, *table;
+};
+
+struct planner {
+    const struct run *run;
+    struct db_conn *conn;
+    const struct dump_options *options;
+    struct manifest *manifest;
+    struct arena *arena;
+    struct name *names;
+    unsigned name_count;
+    struct catalog_schema *schemas;
+    unsigned schema_count;
+    struct catalog_table *found; /* tables to dump, in order */
+    unsigned found_count, found_cap;
+};
+
+/* Reads `quoted` or plain text up to a dot; *end is at the dot or the end. */
+static const char *name_part(struct arena *arena, const char *p, const char **end)
+{
+    if (*p != '`') {
+        size_t n = strcspn(p, ".");
+        *end = p + n;
+        return arena_strndup(arena, p, n);
+    }
+    char *part = arena_strdup(arena, p + 1), *w = part;
+    for (p++; *p && !(*p == '`' && p[1] != '`'); p++) {
+        if (*p == '`')
+            p++;
+        *w++ = *p;
+    }
+    *w = '\0';
+    *end = *p ? p + 1 : p;
+    return part;
+}
+
+static bool is_schema(const struct planner *p, const char *name)
+{
+    for (unsigned i = 0; i < p->schema_count; i++)
+        if (strcmp(p->schemas[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* DB, DB.TABLE, `d.b`.`ta.ble`; a database whose name holds a dot is found by its whole name first. */
+static struct name parse_name(struct planner *p, const char *given)
+{
+    struct name n = {given, given, NULL};
+    if (is_schema(p, given))
+        return n;
+    const char *end;
+    n.schema = name_part(p->arena, given, &end);
+    if (*end == '.')
+        n.table = name_part(p->arena, end + 1, &end);
+    return n;
+}
+
+static bool is_excluded(struct planner *p, const char *schema, const char *table)
+{
+    for (unsigned i = 0; i < p->options->exclude_count; i++) {
+        const char *pattern = p->options->excludes[i], *end;
+        const char *first = name_part(p->arena, pattern, &end);
+        if (*end == '.') {
+            const char *second = name_part(p->arena, end + 1, &end);
+            if (name_matches(first, schema) && table && name_matches(second, table))
+                return true;
+        } else if (name_matches(first, schema) || (table && name_matches(first, table))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_warning(struct planner *p, const char *schema, const char *name, const char *text)
+{
+    const char *object = name ? arena_printf(p->arena, "%s.%s", schema, name) : schema;
+    manifest_add_warning(p->manifest, object, text);
+}
+
+static enum err_code take_object(struct planner *p, const struct catalog_table *t, bool by_name,
+                                 struct err *err)
+{
+    if (t->kind != CATALOG_TABLE) {
+        const char *kind = t->kind == CATALOG_VIEW ? "view" : "sequence";
+        if (by_name)
+            return err_set(err, ERR_REFUSED, "dump %s.%s: it is a %s, and this version archives tables only",
+                           t->schema, t->name, kind);
+        add_warning(p, t->schema, t->name, arena_printf(p->arena, "a %s: not in this archive", kind));
+        return ERR_OK;
+    }
+    for (unsigned i = 0; i < p->found_count; i++)
+        if (p->found[i].schema == t->schema && strcmp(p->found[i].name, t->name) == 0)
+            return ERR_OK;
+    if (p->found_count == p->found_cap) {
+        p->found_cap = p->found_cap ? 2 * p->found_cap : 64;
+        p->found = xreallocarray(p->found, p->found_cap, sizeof *p->found);
+    }
+    p->found[p->found_count++] = *t;
+    return ERR_OK;
+}
+
+static bool is_pattern(const char *text)
+{
+    return strpbrk(text, "*?") != NULL;
+}
+
+/* Takes what one name means in one schema. *matched tells whether it named anything. */
+static enum err_code take_from_schema(struct planner *p, const struct name *n, const char *schema,
+                                      bool *matched, struct err *err)
+{
+    struct catalog_table *tables;
+    unsigned count;
+    bool one = n->table && !is_pattern(n->table);
+    enum err_code code =
+        catalog_tables(p->conn, p->arena, schema, one ? n->table : NULL, &tables, &count, err);
+    if (!n->table)
+        *matched = true;
+    for (unsigned i = 0; code == ERR_OK && i < count; i++) {
+        if (n->table && !name_matches(n->table, tables[i].name))
+            continue;
+        tables[i].schema = schema; /* one pointer a schema: compared as such */
+        *matched = true;
+        if (!is_excluded(p, schema, tables[i].name))
+            code = take_object(p, &tables[i], one, err);
+    }
+    return code;
+}
+
+static void add_schema(struct planner *p, const struct catalog_schema *s)
+{
+    struct manifest *m = p->manifest;
+    for (unsigned i = 0; i < m->schema_count; i++)
+        if (strcmp(m->schemas[i].name, s->name) == 0)
+            return;
+    m->schemas[m->schema_count++] = (struct manifest_schema){s->name, s->charset, s->collation};
+}
+
+static enum err_code warn_of_programs(struct planner *p, const char *schema, struct err *err)
+{
+    const char **names;
+    unsigned count;
+    enum err_code code = catalog_programs(p->conn, p->arena, schema, &names, &count, err);
+    for (unsigned i = 0; code == ERR_OK && i < count; i++)
+        add_warning(p, schema, NULL, arena_printf(p->arena, "%s: not in this archive", names[i]));
+    return code;
+}
+
+static enum err_code resolve(struct planner *p, struct err *err)
+{
+    enum err_code code = catalog_schemas(p->conn, p->arena, &p->schemas, &p->schema_count, err);
+    if (code != ERR_OK)
+        return code;
+    static const char *const everything[] = {"*"};
+    const char *const *given = p->options->all_databases ? everything : p->options->names;
+    unsigned count = p->options->all_databases ? 1 : p->options->name_count;
+    p->manifest->schemas = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->manifest->schemas);
+    for (unsigned i = 0; i < count; i++) {
+        struct name n = parse_name(p, given[i]);
+        bool matched = p->options->all_databases;
+        for (unsigned k = 0; code == ERR_OK && k < p->schema_count; k++) {
+            const struct catalog_schema *s = &p->schemas[k];
+            if (!name_matches(n.schema, s->name) || is_excluded(p, s->name, NULL))
+                continue;
+            unsigned before = p->found_count;
+            code = take_from_schema(p, &n, s->name, &matched, err);
+            if (!n.table || p->found_count > before)
+                add_schema(p, s);
+            if (code == ERR_OK && !n.table)
+                code = warn_of_programs(p, s->name, err);
+        }
+        if (code == ERR_OK && !matched)
+            code = err_set(err, ERR_NOT_FOUND, "dump %s: %s has no such %s that this account can see",
+                           n.given, db_target(p->conn), n.table ? "table" : "database");
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_server(struct planner *p, struct err *err)
+{
+    struct manifest_server *s = &p->manifest->server;
+    struct db_rows *rows;
+    enum err_code code = db_query(
+        p->conn,
+        "SELECT @@version, @@global.sql_mode, @@global.time_zone, @@character_set_server, @@collation_server",
+        &rows, err);
+    if (code != ERR_OK)
+        return code;
+    const char *const *row = db_row(rows);
+    s->version = arena_strdup(p->arena, row[0]);
+    s->sql_mode = arena_strdup(p->arena, row[1]);
+    s->time_zone = arena_strdup(p->arena, row[2]);
+    s->charset = arena_strdup(p->arena, row[3]);
+    s->collation = arena_strdup(p->arena, row[4]);
+    s->flavour = flavour_name(flavour_of(db_version(p->conn)));
+    db_rows_free(rows);
+    return ERR_OK;
+}
+
+/* Digest of a definition without its AUTO_INCREMENT value, which moves with every insert. */
+static void ddl_digest(const char *text, char out[SHA256_HEX_BYTES])
+{
+    struct buf plain;
+    buf_init(&plain, DDL_MAX_BYTES);
+    ddl_without_auto_increment(text, &plain);
+    digest_of(plain.data, plain.len, out);
+    buf_free(&plain);
+}
+
+static enum err_code describe_table(struct planner *p, unsigned i, struct plan *out, struct buf *text,
+                                    struct err *err)
+{
+    const struct catalog_table *found = &p->found[i];
+    struct manifest_table *t = &p->manifest->tables[i];
+    t->number = i + 1;
+    enum err_code code = rows_describe(p->conn, p->arena, found, t, err);
+    if (code == ERR_OK)
+        code = catalog_ddl(p->conn, found->schema, found->name, text, err);
+    if (code != ERR_OK)
+        return code;
+    t->dir = archive_slug(p->arena, t->number, t->name);
+    out->ddl[i] = arena_strndup(p->arena, text->data, text->len);
+    char hex[SHA256_HEX_BYTES];
+    ddl_digest(out->ddl[i], hex);
+    t->ddl_sha256 = arena_strdup(p->arena, hex);
+    buf_clear(text);
+    db_quote_pair(text, t->schema, t->name);
+    out->tables[i] = (struct scan_table){.table = t,
+                                         .from = arena_strdup(p->arena, buf_cstr(text)),
+                                         .rows_estimate = found->rows_estimate,
+                                         .bytes_estimate = found->data_bytes};
+    if (t->trigger_count)
+        add_warning(p, t->schema, t->name,
+                    "has triggers, which are not in this archive: this version cannot restore the table");
+    return ERR_OK;
+}
+
+static void list_locked_tables(struct planner *p, struct plan *out)
+{
+    struct buf list;
+    buf_init(&list, DDL_MAX_BYTES);
+    for (unsigned i = 0; i < p->manifest->table_count; i++) {
+        if (p->manifest->tables[i].transactional)
+            continue;
+        buf_putf(&list, "%s%s READ", list.len ? ", " : "", out->tables[i].from);
+        add_warning(p, p->manifest->tables[i].schema, p->manifest->tables[i].name,
+                    arena_printf(p->arena, "engine %s has no transactions: it is read under a lock",
+                                 p->manifest->tables[i].engine));
+    }
+    if (list.len)
+        out->locked_tables = xstrdup(buf_cstr(&list));
+    buf_free(&list);
+}
+
+static enum err_code describe_all(struct planner *p, struct plan *out, struct err *err)
+{
+    unsigned count = p->found_count;
+    p->manifest->table_count = count;
+    p->manifest->tables = arena_calloc(p->arena, count + 1, sizeof *p->manifest->tables);
+    out->tables = arena_calloc(p->arena, count + 1, sizeof *out->tables);
+    out->ddl = arena_calloc(p->arena, count + 1, sizeof *out->ddl);
+    struct buf text;
+    buf_init(&text, DDL_MAX_BYTES);
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < count; i++)
+        code = describe_table(p, i, out, &text, err);
+    buf_free(&text);
+    if (code == ERR_OK)
+        list_locked_tables(p, out);
+    return code;
+}
+
+enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
+                        struct manifest *manifest, struct plan *out, struct err *err)
+{
+    struct planner p = {
+        .run = run, .conn = c, .options = options, .manifest = manifest, .arena = manifest->arena};
+    *out = (struct plan){.arena = manifest->arena};
+    enum err_code code = read_server(&p, err);
+    if (code == ERR_OK)
+        code = resolve(&p, err);
+    if (code == ERR_OK)
+        code = describe_all(&p, out, err);
+    free(p.found);
+    return code;
+}
+
+void plan_free(struct plan *p)
+{
+    free(p->locked_tables);
+}
+
+enum err_code plan_check_ddl(struct db_conn *c, const struct manifest *m, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, DDL_MAX_BYTES);
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++) {
+        const struct manifest_table *t = &m->tables[i];
+        struct err why;
+        char hex[SHA256_HEX_BYTES] = "";
+        code = catalog_ddl(c, t->schema, t->name, &text, &why);
+        if (code == ERR_OK)
+            ddl_digest(buf_cstr(&text), hex);
+        else if (code != ERR_DB)
+            return buf_free(&text), err_copy(err, &why);
+        if (strcmp(hex, t->ddl_sha256) != 0)
+            code =
+                err_set(err, ERR_SNAPSHOT,
+                        "dump %s.%s: its definition was changed while the dump ran (DDL)%s%s: run it again",
+                        t->schema, t->name, code == ERR_OK ? "" : ": ", code == ERR_OK ? "" : why.text);
+    }
+    buf_free(&text);
+    return code;
+}

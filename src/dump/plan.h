@@ -1,0 +1,26 @@
+/*
+ * What a dump will hold: the names of the command line resolved against the catalogue, each table described.
+ */
+#ifndef DBSAFE_DUMP_PLAN_H
+#define DBSAFE_DUMP_PLAN_H
+
+#include "archive/manifest.h"
+#include "dump/dump.h"
+#include "rows/scan.h"
+
+struct plan {
+    struct arena *arena;       /* the manifest's */
+    struct scan_table *tables; /* one for each of the manifest's, same order; largest need not be first */
+    const char **ddl;          /* SHOW CREATE TABLE of each */
+    char *locked_tables;       /* tables without transactions as LOCK TABLES wants them, or NULL; owned */
+};
+
+/* Fills manifest->server, schemas, tables and warnings, and out.  ERR_NOT_FOUND for a name that matches
+ * nothing, ERR_REFUSED for a view or sequence that was named itself. */
+enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
+                        struct manifest *manifest, struct plan *out, struct err *err);
+void plan_free(struct plan *p);
+/* ERR_SNAPSHOT naming the first table whose definition is not what it was when the plan was made. */
+enum err_code plan_check_ddl(struct db_conn *c, const struct manifest *m, struct err *err);
+
+#endif

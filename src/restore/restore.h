@@ -1,0 +1,78 @@
+/*
+ * The way back: stage, load, verify, swap; undo; the list of what can be undone.
+ */
+#ifndef DBSAFE_RESTORE_RESTORE_H
+#define DBSAFE_RESTORE_RESTORE_H
+
+#include "archive/manifest.h"
+#include "core/run.h"
+#include "core/source.h"
+#include "db/conn.h"
+
+enum if_exists { IF_EXISTS_SWAP, IF_EXISTS_FAIL, IF_EXISTS_DROP };
+
+struct restore_options {
+    const char *const *tables; /* patterns; count 0: all */
+    unsigned table_count;
+    const char *const *into; /* pairs OLD, NEW; or one pair with OLD NULL: every schema to NEW */
+    unsigned into_count;     /* pairs */
+    enum if_exists if_exists;
+    bool verify; /* re-read and compare before the swap */
+    unsigned threads;
+    unsigned lock_timeout_s; /* how long the swap is tried */
+    bool kill_blockers;
+    bool assume_no_outside_fks;
+    bool resume;
+    bool dry_run;
+    const char *staging_schema, *undo_schema; /* existing schemas to use; NULL: own ones */
+    const char *archive_name;                 /* for the journal */
+};
+
+struct restore_result {
+    char restore_id[40];
+    unsigned tables;
+    uint64_t rows;
+    bool verified; /* every restored table's content checksum was compared */
+    bool swapped;
+};
+
+/* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ERR_TIMEOUT, ...: live tables are unchanged, staging was removed. */
+enum err_code restore_run(const struct run *run, const struct db_params *db, struct source *src,
+                          const struct restore_options *options, struct restore_result *result,
+                          struct err *err);
+
+struct undo_options {
+    const char *restore_id; /* NULL: the newest that was swapped and not undone */
+    unsigned lock_timeout_s;
+    bool kill_blockers;
+    bool assume_no_outside_fks;
+    bool dry_run;
+};
+
+/* One rename back; itself undoable under result->restore_id. */
+enum err_code undo_run(const struct run *run, const struct db_params *db, const struct undo_options *options,
+                       struct restore_result *result, struct err *err);
+
+struct undo_entry {
+    char restore_id[40];
+    char kind[8];        /* "restore" or "undo" */
+    char state[16];      /* "loading", "verified", "swapped", "undone" */
+    char swapped_at[32]; /* ISO time or "" */
+    char *archive;       /* name or id that was undone */
+    char *tables;        /* "a.b, a.c" */
+    unsigned table_count;
+    uint64_t undo_bytes; /* data that purge would free */
+    bool purgeable;      /* older than the protected time */
+};
+
+/* Caller frees with undo_list_free. Newest first. */
+enum err_code undo_list(const struct run *run, const struct db_params *db, struct undo_entry **entries,
+                        unsigned *count, struct err *err);
+void undo_list_free(struct undo_entry *entries, unsigned count);
+
+/* Drops the undo data of one id (or, with NULL, of all) older than 48 hours; ERR_REFUSED for a younger id.
+ * *purged: how many. */
+enum err_code undo_purge(const struct run *run, const struct db_params *db, const char *restore_id,
+                         bool dry_run, unsigned *purged, struct err *err);
+
+#endif

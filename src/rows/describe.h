@@ -1,0 +1,16 @@
+/*
+ * Describes a table for the archive: which columns are read, by which expression each is selected and loaded
+ * so that its value comes back exactly, and by which unique key the table can be read in order.
+ */
+#ifndef DBSAFE_ROWS_DESCRIBE_H
+#define DBSAFE_ROWS_DESCRIBE_H
+
+#include "archive/manifest.h"
+#include "db/catalog.h"
+
+/* Fills in names, engine, columns, key, triggers of out (digest, number and figures are left alone).
+ * ddl: the table's SHOW CREATE TABLE text; it tells whether history columns are implicit. */
+enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct catalog_table *table,
+                            struct manifest_table *out, struct err *err);
+
+#endif

@@ -1,0 +1,13 @@
+"""What the end-to-end tests stand on: private servers, running dbsafe, comparing schemas.  See docs/testing.md."""
+
+from .case import FULL, MODE, SANITIZED, TestCase, rng, sample, wait_until
+from .compare import compare_schemas, dump_text, float_rows, table_digests
+from .process import Result, Running, client_env, dbsafe, dbsafe_path, expect, run, start
+from .server import Server
+
+__all__ = [
+    "FULL", "MODE", "SANITIZED", "TestCase", "rng", "sample", "wait_until",
+    "compare_schemas", "dump_text", "float_rows", "table_digests",
+    "Result", "Running", "client_env", "dbsafe", "dbsafe_path", "expect", "run", "start",
+    "Server",
+]
