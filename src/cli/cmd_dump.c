@@ -194,8 +194,7 @@ static enum err_code show_plan(const struct manifest *m, struct err *err)
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     for (unsigned i = 0; i < m->table_count; i++)
-        buf_putf(&out, "%s.%s\n", m->tables[i].schema, m->tables[i].name);
-    output_clean(&out);
+        output_line(&out, "%s.%s", m->tables[i].schema, m->tables[i].name);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     return code;

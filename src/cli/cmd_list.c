@@ -153,7 +153,6 @@ static enum err_code print_rows(const struct row *rows, size_t count, struct err
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     output_columns(&out, cells, count + 1, COLUMNS, 1u << 2 | 1u << 3 | 1u << 4);
-    output_clean(&out);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     free(made);

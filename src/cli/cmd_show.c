@@ -12,7 +12,7 @@
 
 static void put_line(struct buf *out, const char *what, const char *value)
 {
-    buf_putf(out, "%-12s %s\n", what, value);
+    output_line(out, "%-12s %s", what, value);
 }
 
 static void put_head(struct buf *out, const struct located *archive, const struct manifest *m)
@@ -22,17 +22,17 @@ static void put_head(struct buf *out, const struct located *archive, const struc
     clock_format_iso(m->snapshot_ms, when);
     put_line(out, "archive", archive->path);
     put_line(out, "label", m->label);
-    buf_putf(out, "%-12s dbsafe %s, run %s, format %u\n", "written by", m->tool_version, m->run_id,
-             m->format);
-    buf_putf(out, "%-12s %s (%s), sql_mode '%s', time zone %s\n", "server", m->server.version,
-             m->server.flavour, m->server.sql_mode, m->server.time_zone);
+    output_line(out, "%-12s dbsafe %s, run %s, format %u", "written by", m->tool_version, m->run_id,
+                m->format);
+    output_line(out, "%-12s %s (%s), sql_mode '%s', time zone %s", "server", m->server.version,
+                m->server.flavour, m->server.sql_mode, m->server.time_zone);
     put_line(out, "as of", when);
-    buf_putf(out, "%-12s %s: %s\n", "consistency", m->consistency.method, m->consistency.proof);
+    output_line(out, "%-12s %s: %s", "consistency", m->consistency.method, m->consistency.proof);
     if (m->consistency.gtid)
         put_line(out, "gtid", m->consistency.gtid);
     if (m->consistency.worker_count && *m->consistency.workers[0].binlog_file)
-        buf_putf(out, "%-12s %s:%llu\n", "binlog", m->consistency.workers[0].binlog_file,
-                 (unsigned long long)m->consistency.workers[0].binlog_position);
+        output_line(out, "%-12s %s:%llu", "binlog", m->consistency.workers[0].binlog_file,
+                    (unsigned long long)m->consistency.workers[0].binlog_position);
     buf_putf(out, "%-12s %s, %s, %s of text", "content", figure_of(m->table_count, "table", tables),
              figure_of(m->rows, "row", rows), figure_bytes(m->plain_bytes, plain));
     if (archive->source->seekable)
@@ -84,10 +84,9 @@ static enum err_code print(const struct located *archive, const struct manifest 
     buf_init(&out, OUTPUT_MAX_BYTES);
     put_head(&out, archive, m);
     for (unsigned i = 0; i < m->warning_count; i++)
-        buf_putf(&out, "%-12s %s: %s\n", "warning", m->warnings[i].object, m->warnings[i].text);
+        output_line(&out, "%-12s %s: %s", "warning", m->warnings[i].object, m->warnings[i].text);
     buf_put(&out, "\n");
     put_tables(&out, m);
-    output_clean(&out);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     return code;

@@ -40,7 +40,6 @@ static enum err_code print_entries(const struct undo_entry *entries, unsigned co
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     output_columns(&out, cells, (size_t)count + 1, COLUMNS, 1u << 4);
-    output_clean(&out);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     free(sizes);

@@ -15,8 +15,7 @@ static enum err_code print_problems(const struct verify_result *r, struct err *e
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     for (unsigned i = 0; i < r->problem_count; i++)
-        buf_putf(&out, "%s: %s\n", r->problems[i].where, r->problems[i].what);
-    output_clean(&out);
+        output_line(&out, "%s: %s", r->problems[i].where, r->problems[i].what);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     return code;

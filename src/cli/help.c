@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define WIDTH       100 /* of help text on a terminal */
+#define MDOC_WIDTH  79  /* of a line of the manual page */
 #define HELP_COLUMN 34  /* where an option's sentence starts */
 
 static const char *const group_titles[GROUP_COUNT] = {
@@ -35,13 +36,14 @@ static const struct {
 
 #define EXIT_CODE_COUNT (sizeof exit_codes / sizeof exit_codes[0])
 
-/* Text with lines broken at blanks; the first line starts at column start, the others at indent. */
-static void put_wrapped(struct buf *out, const char *text, size_t start, size_t indent)
+/* Text with lines of at most width characters, broken at blanks; the first line starts at column start, the
+ * others at indent. */
+static void put_wrapped(struct buf *out, const char *text, size_t width, size_t start, size_t indent)
 {
     size_t column = start;
     for (const char *p = text; *p;) {
         size_t word = strcspn(p, " ");
-        if (column > indent && column + 1 + word > WIDTH) {
+        if (column > indent && column + 1 + word > width) {
             buf_putf(out, "\n%*s", (int)indent, "");
             column = indent;
         } else if (p != text) {
@@ -83,7 +85,7 @@ static void put_option(enum option_id id, struct buf *out)
         buf_putf(out, "%s\n%*s", buf_cstr(&left), HELP_COLUMN, "");
     else
         buf_putf(out, "%-*s", HELP_COLUMN, buf_cstr(&left));
-    put_wrapped(out, buf_cstr(&right), HELP_COLUMN, HELP_COLUMN);
+    put_wrapped(out, buf_cstr(&right), WIDTH, HELP_COLUMN, HELP_COLUMN);
     buf_free(&right);
     buf_free(&left);
 }
@@ -105,7 +107,7 @@ void help_command(enum command_id id, struct buf *out)
 {
     const struct command *c = command_get(id);
     buf_putf(out, "Usage: dbsafe %s [OPTION]...%s%s\n\n", c->name, *c->operands ? " " : "", c->operands);
-    put_wrapped(out, c->description, 0, 0);
+    put_wrapped(out, c->description, WIDTH, 0, 0);
     for (enum option_group g = 0; g < GROUP_COUNT; g++)
         put_option_group(id, g, out);
 }
@@ -218,15 +220,19 @@ void help_completion(struct buf *out)
 
 /* --- the manual page ---------------------------------------------------------------- */
 
-/* Text of a sentence in mdoc: a backslash would be an escape. */
+/* A sentence in mdoc: a backslash would be an escape.  No word of the tables starts with a dot, which would
+ * be a macro. */
 static void put_mdoc(struct buf *out, const char *text)
 {
-    for (const char *p = text; *p; p++) {
+    struct buf escaped;
+    buf_init(&escaped, 4096);
+    for (const char *p = text; *p; p++)
         if (*p == '\\')
-            buf_put(out, "\\e");
+            buf_put(&escaped, "\\e");
         else
-            buf_putn(out, p, 1);
-    }
+            buf_putn(&escaped, p, 1);
+    put_wrapped(out, buf_cstr(&escaped), MDOC_WIDTH, 0, 0);
+    buf_free(&escaped);
 }
 
 static void put_manual_commands(const struct option_spec *spec, struct buf *out)
@@ -254,9 +260,13 @@ static void put_manual_option(enum option_id id, struct buf *out)
     if (spec->word)
         buf_putf(out, " Ar %s", spec->word);
     buf_put(out, "\n");
-    put_mdoc(out, spec->help);
-    put_default(out, spec);
-    buf_put(out, ".\n");
+    struct buf sentence;
+    buf_init(&sentence, 1024);
+    buf_put(&sentence, spec->help);
+    put_default(&sentence, spec);
+    buf_put(&sentence, ".");
+    put_mdoc(out, buf_cstr(&sentence));
+    buf_free(&sentence);
     put_manual_commands(spec, out);
 }
 
@@ -293,7 +303,9 @@ void help_manual(struct buf *out)
     buf_put(out, ".\\\" END VARIABLES\n"
                  ".\\\" BEGIN EXIT (made by scripts/check-docs --update)\n"
                  ".Bl -tag -width 999\n");
-    for (size_t i = 0; i < EXIT_CODE_COUNT; i++)
-        buf_putf(out, ".It %d\n%s\n", exit_codes[i].status, exit_codes[i].text);
+    for (size_t i = 0; i < EXIT_CODE_COUNT; i++) {
+        buf_putf(out, ".It %d\n", exit_codes[i].status);
+        put_mdoc(out, exit_codes[i].text);
+    }
     buf_put(out, ".El\n.\\\" END EXIT\n");
 }

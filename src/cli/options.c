@@ -144,7 +144,8 @@ static enum err_code read_uint(const struct option_spec *spec, enum err_code cod
     return ERR_OK;
 }
 
-/* Appends the comma-parted items of text; a backslash before a comma makes it part of a name. */
+/* Appends the comma-parted items of text without the blanks around them; a backslash before a comma makes it part of a
+ * name. */
 static enum err_code read_list(struct arena *arena, enum err_code code, const char *where, const char *text,
                                struct value *v, struct err *err)
 {
@@ -157,16 +158,18 @@ static enum err_code read_list(struct arena *arena, enum err_code code, const ch
     if (v->item_count)
         memcpy(items, v->items, v->item_count * sizeof *items);
     v->items = items;
+    char *to = arena_alloc(arena, strlen(text) + 2); /* every item with its NUL takes no more than it has there */
     for (const char *p = text;; p++) {
-        char *item = arena_alloc(arena, strlen(p) + 1);
-        size_t n = 0;
-        for (; *p && *p != ','; p++) {
+        char *item = to;
+        p += strspn(p, " \t");
+        for (; *p && *p != ','; *to++ = *p++)
             if (p[0] == '\\' && p[1] == ',')
                 p++;
-            item[n++] = *p;
-        }
-        if (n == 0)
+        while (to > item && (to[-1] == ' ' || to[-1] == '\t'))
+            to--;
+        if (to == item)
             return err_set(err, code, "%s: '%s' has an empty item", where, text);
+        *to++ = '\0';
         items[v->item_count++] = item;
         if (!*p)
             return ERR_OK;

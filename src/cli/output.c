@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,28 @@ const char *figure_seconds(int64_t ms, char out[FIGURE_BYTES])
     return out;
 }
 
+static void put_printable(struct buf *out, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        buf_putn(out, c < 0x20 || c == 0x7F ? "?" : p, 1);
+    }
+}
+
+void output_line(struct buf *out, const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0)
+        abort(); /* no memory, as in xmalloc */
+    put_printable(out, text);
+    buf_put(out, "\n");
+    free(text);
+}
+
 /* Characters of UTF-8 text: what a terminal shows as columns for all but wide letters. */
 static size_t text_width(const char *text)
 {
@@ -91,7 +114,7 @@ void output_columns(struct buf *out, const char *const *cells, size_t rows, unsi
         size_t padding = widths[column] - text_width(cells[i]);
         if (right >> column & 1)
             put_padding(out, padding);
-        buf_put(out, cells[i]);
+        put_printable(out, cells[i]);
         if (column + 1 == columns) {
             buf_put(out, "\n");
             continue;
@@ -103,16 +126,7 @@ void output_columns(struct buf *out, const char *const *cells, size_t rows, unsi
     free(widths);
 }
 
-void output_clean(struct buf *out)
-{
-    for (size_t i = 0; i < out->len; i++) {
-        unsigned char c = (unsigned char)out->data[i];
-        if ((c < 0x20 && c != '\n') || c == 0x7F)
-            out->data[i] = '?';
-    }
-}
-
-enum err_code output_write(int fd, struct buf *out, struct err *err)
+enum err_code output_write(int fd, const struct buf *out, struct err *err)
 {
     size_t done = 0;
     while (done < out->len) {

@@ -26,14 +26,15 @@ const char *figure_of(uint64_t n, const char *word, char out[FIGURE_BYTES]);
 /* "12.3 s" of milliseconds. */
 const char *figure_seconds(int64_t ms, char out[FIGURE_BYTES]);
 
+/* Appends one line of text.  Names in an archive or a database may hold anything: control characters, line
+ * ends too, become
+ * '?', here and in columns. */
+void output_line(struct buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Rows of cells as left-aligned columns; right names the columns (bits) whose cells stand right-aligned.
  * cells: rows * columns strings, the first row being the heading. */
 void output_columns(struct buf *out, const char *const *cells, size_t rows, unsigned columns, unsigned right);
-
-/* Writes all of out to fd.  Text (not JSON) has control characters replaced, which names in an archive may
- * hold. */
-enum err_code output_write(int fd, struct buf *out, struct err *err);
-void output_clean(struct buf *out);
+/* Writes all of out to fd. */
+enum err_code output_write(int fd, const struct buf *out, struct err *err);
 
 /* Ends the JSON object that j writes into out, prints it as one line on standard output and notes that the
  * command answered. */

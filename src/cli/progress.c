@@ -40,12 +40,14 @@ enum progress_mode progress_mode_of(const char *setting, bool terminal, bool jso
     return terminal || strcmp(setting, "always") == 0 ? PROGRESS_BAR : PROGRESS_LINES;
 }
 
-/* amount * factor / divisor without overflow where it matters: the figures stay far below 2^64 / 1000. */
+/* amount * factor / divisor without overflow; 0 when divisor is. */
 static uint64_t scaled(uint64_t amount, uint64_t factor, uint64_t divisor)
 {
-    if (divisor == 0)
-        return 0;
-    return amount > UINT64_MAX / factor ? amount / divisor * factor : amount * factor / divisor;
+    if (amount > UINT64_MAX / factor) {
+        amount /= factor; /* what this loses is nothing in such figures */
+        divisor /= factor;
+    }
+    return divisor ? amount * factor / divisor : 0;
 }
 
 static uint64_t per_second(uint64_t now, uint64_t older, int64_t ms)

@@ -20,9 +20,10 @@ const char *operation_state_name(enum operation_state s)
 void operation_make_id(const struct run *run, char out[OPERATION_ID_BYTES])
 {
     char compact[CLOCK_COMPACT_BYTES];
-    clock_format_compact(clock_wall_ms(run->clock), compact);
+    int64_t now_ms = clock_wall_ms(run->clock);
+    clock_format_compact(now_ms, compact);
     /* Lower case: schema names may be folded by the server. */
-    snprintf(out, OPERATION_ID_BYTES, "%.8st%.6s_%.4s", compact, compact + 9, run->run_id);
+    snprintf(out, OPERATION_ID_BYTES, "%.8st%.6s%03d_%.4s", compact, compact + 9, (int)(now_ms % 1000), run->run_id);
 }
 
 /* ---- who wrote it ---- */
@@ -382,7 +383,7 @@ enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operat
     enum err_code code =
         db_query(c,
                  "SELECT SUBSTRING(TABLE_SCHEMA, 8) FROM information_schema.TABLES WHERE TABLE_SCHEMA LIKE"
-                 " 'dbsafe\\\\_%' AND TABLE_SCHEMA REGEXP '^dbsafe_[0-9]{8}t[0-9]{6}_[0-9a-f]{4}$'"
+                 " 'dbsafe\\\\_%' AND TABLE_SCHEMA REGEXP '^dbsafe_[0-9]{8}t[0-9]{9}_[0-9a-f]{4}$'"
                  " AND TABLE_NAME IN ('pending', 'done') ORDER BY 1",
                  &rows, err);
     if (code != ERR_OK)

@@ -50,7 +50,7 @@ struct operation {
         *server_start; /* the server's start, seconds since 1970: its connection ids are of this life */
 };
 
-/* "<YYYYMMDDthhmmss>_<4 hex>", unique enough for schema names. */
+/* "<YYYYMMDD>t<hhmmss><milliseconds>_<4 hex>": sorts by time, unique enough for schema names. */
 void operation_make_id(const struct run *run, char out[OPERATION_ID_BYTES]);
 const char *operation_state_name(enum operation_state s);
 

@@ -25,7 +25,8 @@ def dump_text(server, schema, tables=(), history=True):
             "--max-allowed-packet=1G"]
     if history:
         args.append("--dump-history")
-    text = server.client(*args, "--", schema, *tables, program="mariadb-dump", timeout=1200).out
+    text = server.client(*args, "--", schema, *tables, program="mariadb-dump", timeout=1200,
+                         binary=True).out.decode("utf-8", "surrogateescape")
     text = text.replace(_q(schema) + ".", "`SCHEMA`.")
     lines, rows = [], []
     for line in text.split("\n"):

@@ -227,6 +227,13 @@ class Server:
         with open(FIXTURES / source, "rb") as file:
             return self.client(*args, stdin=file, check=check)
 
+    def load_chatbot(self, messages=2000):
+        """Database glpi_select with its four tables; the size of chatbot_messages as asked for."""
+        self.load("chatbot.sql")
+        rows = (FIXTURES / "chatbot_messages.sql").read_text()
+        self.load(f"SET @last := {messages};\n{rows}")
+        return "glpi_select"
+
     def account(self, *grants, host="localhost"):
         """Creates an account with grants such as "SELECT ON db.*" and gives the path of its option file."""
         self._accounts += 1

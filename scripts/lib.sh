@@ -1,0 +1,89 @@
+# shellcheck shell=sh disable=SC2034
+# Shared by the scripts of this folder; sourced, POSIX sh.  Sets nothing but functions and the lists of packages.
+
+# What the program is built with, what the demo needs besides, what the tests need, what only --full needs.
+build_packages="gcc libc6-dev make pkg-config libmariadb-dev libzstd-dev libarchive-dev libssl-dev libxxhash-dev libjansson-dev
+    libinih-dev"
+demo_packages="mariadb-server-core mariadb-client-core tar zstd"
+test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql util-linux shellcheck mandoc"
+full_packages="valgrind"
+coverage_packages="gcovr"
+
+say() { # each argument is a line
+    printf '%s\n' "$@"
+}
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# Those of the packages that are not installed.
+missing_packages() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null) in
+            *installed\ *) ;;
+            *) printf ' %s' "$package" ;;
+        esac
+    done
+}
+
+# Installs what is missing of the packages; without root rights it says how and ends.  None of them starts a service.
+need_packages() {
+    command -v dpkg-query >/dev/null ||
+        { say "This is not Debian: make sure that what these packages hold is there: $*" >&2; return 0; }
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        printf 'These packages are missing. Install them, then run this again:\n\n  sudo apt-get install --no-install-recommends%s\n' \
+            "$missing" >&2
+        exit 1
+    fi
+    say "Installing:$missing"
+    log=$(mktemp) || exit 1
+    # shellcheck disable=SC2086 # a list of words
+    if { DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+        DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install $missing; } >"$log" 2>&1 </dev/null; then
+        rm -f "$log"
+    else
+        cat "$log" >&2
+        rm -f "$log"
+        die "apt-get could not install:$missing"
+    fi
+    missing=$(missing_packages "$@")
+    [ -z "$missing" ] || die "apt-get did not install:$missing"
+}
+
+cpus() {
+    nproc 2>/dev/null || echo 1
+}
+
+# Starts a private MariaDB on FOLDER/s with data in FOLDER/data; its process id comes in $server_pid.  It dies with this shell.
+#   start_server FOLDER [OPTION...]
+start_server() {
+    server_folder=$1
+    shift
+    [ "$(id -u)" != 0 ] || set -- --user=root "$@"
+    PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin setpriv --pdeathsig KILL \
+        mariadbd --no-defaults --datadir="$server_folder/data" --socket="$server_folder/s" \
+        --pid-file="$server_folder/pid" --tmpdir="$server_folder" --skip-networking --skip-name-resolve \
+        --local-infile=1 --performance-schema=0 --innodb-buffer-pool-size=128M --innodb-log-file-size=64M \
+        --character-set-server=utf8mb4 --max-allowed-packet=64M "$@" >"$server_folder/server.log" 2>&1 </dev/null &
+    server_pid=$!
+    end=$(($(date +%s) + 60))
+    until mariadb --defaults-file="$server_folder/client.cnf" -e 'SELECT 1' >/dev/null 2>&1; do
+        if ! kill -0 "$server_pid" 2>/dev/null || [ "$(date +%s)" -gt "$end" ]; then
+            cat "$server_folder/server.log" >&2
+            die "MariaDB did not start"
+        fi
+        sleep 0.05
+    done
+}
+
+# Ends the server of start_server and waits for it.
+stop_server() {
+    [ -n "${server_pid:-}" ] || return 0
+    kill "$server_pid" 2>/dev/null || :
+    wait "$server_pid" 2>/dev/null || :
+    server_pid=
+}
