@@ -144,8 +144,8 @@ static enum err_code read_uint(const struct option_spec *spec, enum err_code cod
     return ERR_OK;
 }
 
-/* Appends the comma-parted items of text without the blanks around them; a backslash before a comma makes it part of a
- * name. */
+/* Appends the comma-parted items of text without the blanks around them; a backslash before a comma makes it
+ * part of a name. */
 static enum err_code read_list(struct arena *arena, enum err_code code, const char *where, const char *text,
                                struct value *v, struct err *err)
 {
@@ -158,7 +158,8 @@ static enum err_code read_list(struct arena *arena, enum err_code code, const ch
     if (v->item_count)
         memcpy(items, v->items, v->item_count * sizeof *items);
     v->items = items;
-    char *to = arena_alloc(arena, strlen(text) + 2); /* every item with its NUL takes no more than it has there */
+    char *to =
+        arena_alloc(arena, strlen(text) + 2); /* every item with its NUL takes no more than it has there */
     for (const char *p = text;; p++) {
         char *item = to;
         p += strspn(p, " \t");

@@ -15,7 +15,7 @@
 /* Longest result that is printed: a manifest of a very large archive. */
 #define OUTPUT_MAX_BYTES ((size_t)1 << 30)
 
-#define FIGURE_BYTES 32
+#define FIGURE_BYTES 40
 /* "1,234,567"; "85.3 MiB" ("812 bytes" below 1 KiB); "1:02:03" or "4:05" of whole seconds.  All return out.
  */
 const char *figure_count(uint64_t n, char out[FIGURE_BYTES]);

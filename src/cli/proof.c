@@ -22,13 +22,13 @@ static struct proof parse(const char *text, size_t length, const char *run_id, u
     const char *id = json_string_value(json_object_get(root, "run_id"));
     json_int_t size = json_integer_value(json_object_get(root, "bytes"));
     int64_t ms;
-    if (kind && date && id && strcmp(id, run_id) == 0 && (uint64_t)size == bytes &&
-        clock_parse_iso(date, &ms)) {
-        snprintf(p.date, sizeof p.date, "%s", date);
+    bool ours = id && strcmp(id, run_id) == 0 && (uint64_t)size == bytes;
+    if (ours && kind && date && clock_parse_iso(date, &ms))
         for (enum proof_kind k = PROOF_BYTES; k <= PROOF_RESTORED; k++)
             if (strcmp(kind, kinds[k]) == 0)
                 p.kind = k;
-    }
+    if (p.kind != PROOF_NONE)
+        snprintf(p.date, sizeof p.date, "%s", date);
     json_decref(root);
     return p;
 }

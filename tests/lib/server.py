@@ -19,6 +19,8 @@ from .paths import BUILD, FIXTURES, ROOT, TMP
 
 ROOT_PASSWORD = "harness-root-pw-Zq8x"  # must not appear in any output: see process.inspect
 PREFIX = "dbsafe-test-"
+# Commands that open no connection and so take no option file.
+OFFLINE = {"list", "show", "help", "version", "prune", "copy", "keygen", "status", "report", "schedule"}
 
 
 def template():
@@ -255,6 +257,8 @@ class Server:
 
     def dbsafe_argv(self, args, defaults_file=None):
         """dbsafe COMMAND --defaults-file=... ARGS"""
+        if not args or args[0] in OFFLINE or str(args[0]).startswith("-"):
+            return process.dbsafe_argv(args)
         return process.dbsafe_argv([args[0], f"--defaults-file={defaults_file or self.defaults_file}", *args[1:]])
 
     def dbsafe_env(self, env=None):

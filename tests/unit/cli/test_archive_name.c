@@ -56,9 +56,18 @@ static void labels(void **state)
         const char *label;
         bool valid;
     } cases[] = {
-        {"shop", true}, {"S-1_x", true}, {"1", true},      {"", false},       {"-x", false},     {"a.b", false},
-        {"a b", false}, {"a/b", false},  {"latest", false}, {"caf\xC3\xA9", false},
-        {"1234567890123456789012345678901234567890", true}, {"12345678901234567890123456789012345678901", false},
+        {"shop", true},
+        {"S-1_x", true},
+        {"1", true},
+        {"", false},
+        {"-x", false},
+        {"a.b", false},
+        {"a b", false},
+        {"a/b", false},
+        {"latest", false},
+        {"caf\xC3\xA9", false},
+        {"1234567890123456789012345678901234567890", true},
+        {"12345678901234567890123456789012345678901", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (label_is_valid(cases[i].label) != cases[i].valid)

@@ -149,8 +149,8 @@ static void completes(struct buf *script, const char *words, unsigned cword, con
     assert_int_equal(write(fd, script->data, script->len), (ssize_t)script->len);
     close(fd);
     snprintf(command, sizeof command,
-             "bash -euc '. %s; COMP_WORDS=(%s); COMP_CWORD=%u; _dbsafe; echo \" ${COMPREPLY[*]-} \"'", path, words,
-             cword);
+             "bash -euc '. %s; COMP_WORDS=(%s); COMP_CWORD=%u; _dbsafe; echo \" ${COMPREPLY[*]-} \"'", path,
+             words, cword);
     FILE *out = popen(command, "re");
     assert_non_null(out);
     assert_non_null(fgets(line, sizeof line, out));

@@ -71,7 +71,8 @@ static enum err_code locate(struct fixture *f, const char *argument, const char 
     return locate_archive(&f->cli, argument, &table, table ? 1 : 0, out, err);
 }
 
-static void finds(struct fixture *f, const char *argument, const char *table, const char *folder, const char *name)
+static void finds(struct fixture *f, const char *argument, const char *table, const char *folder,
+                  const char *name)
 {
     struct err err;
     struct located l;
@@ -85,7 +86,8 @@ static void finds(struct fixture *f, const char *argument, const char *table, co
     located_free(&l);
 }
 
-static void refuses(struct fixture *f, const char *argument, const char *table, enum err_code code, const char *says)
+static void refuses(struct fixture *f, const char *argument, const char *table, enum err_code code,
+                    const char *says)
 {
     struct err err;
     struct located l;

@@ -100,12 +100,14 @@ static void refuses_what_it_should(void **state)
         {"dump --threads -1 db", "'-1' is not a number"},
         {"dump --threads 18446744073709551617 db", "is not a number"},
         {"dump -P 65536 db", "-P: '65536' is not a number from 1 to 65535"},
-        {"dump --chunk-size 1 db", "--chunk-size: '1' is not a size from 1K to 256M (bytes, or with K, M or G behind it)"},
+        {"dump --chunk-size 1 db",
+         "--chunk-size: '1' is not a size from 1K to 256M (bytes, or with K, M or G behind it)"},
         {"dump --chunk-size 16X db", "'16X' is not a size"},
         {"dump --chunk-size 1G db", "'1G' is not a size from 1K to 256M"},
         {"dump --count-check some db", "--count-check: 'some' is not one of auto|always|never"},
         {"dump --count-check auto|always db", "is not one of"},
-        {"dump --tables a db", "option '--tables' does not belong to 'dump'; it is for: restore, verify; see"},
+        {"dump --tables a db",
+         "option '--tables' does not belong to 'dump'; it is for: restore, verify; see"},
         {"list -h x", "option '--host' does not belong to 'list'; it is for: dump, restore, undo, verify"},
         {"restore --exclude a x", "option '--exclude' does not belong to 'restore'; it is for: dump"},
         {"restore --tables a,,b x", "--tables: 'a,,b' has an empty item"},
@@ -189,8 +191,8 @@ static void set(struct options *o, enum option_id id, enum origin origin, const 
 static void ranks_where_values_come_from(void **state)
 {
     (void)state;
-    static const char *const texts[] = {[ORIGIN_FILE] = "2", [ORIGIN_PROFILE] = "3", [ORIGIN_ENVIRONMENT] = "4",
-                                        [ORIGIN_ARGUMENT] = "5"};
+    static const char *const texts[] = {
+        [ORIGIN_FILE] = "2", [ORIGIN_PROFILE] = "3", [ORIGIN_ENVIRONMENT] = "4", [ORIGIN_ARGUMENT] = "5"};
     for (enum origin first = ORIGIN_FILE; first <= ORIGIN_ARGUMENT; first++)
         for (enum origin second = ORIGIN_FILE; second <= ORIGIN_ARGUMENT; second++) {
             struct options *o = options_new();
@@ -238,10 +240,17 @@ static void lists_grow_within_a_source_and_are_replaced_by_another(void **state)
 static void reads_the_environment(void **state)
 {
     (void)state;
-    static char *const environment[] = {"PATH=/bin",           "DBSAFE_THREADS=7", "DBSAFE_LOCK_TIMEOUT=",
-                                        "DBSAFE_THREADSX=8",   "DBSAFE_JSON=yes",  "DBSAFE_FAULT=kill:x",
-                                        "DBSAFE_VERIFY=no",    "DBSAFE_HOST=db1",  "DBSAFE_PASSWORD=no",
-                                        "DBSAFE_EXCLUDE=a,b",  NULL};
+    static char *const environment[] = {"PATH=/bin",
+                                        "DBSAFE_THREADS=7",
+                                        "DBSAFE_LOCK_TIMEOUT=",
+                                        "DBSAFE_THREADSX=8",
+                                        "DBSAFE_JSON=yes",
+                                        "DBSAFE_FAULT=kill:x",
+                                        "DBSAFE_VERIFY=no",
+                                        "DBSAFE_HOST=db1",
+                                        "DBSAFE_PASSWORD=no",
+                                        "DBSAFE_EXCLUDE=a,b",
+                                        NULL};
     struct err err;
     unsigned count;
     struct options *o = options_new();
@@ -288,8 +297,9 @@ static void the_table_is_whole(void **state)
             assert_int_equal(options_check(id, ORIGIN_DEFAULT, spec->name, spec->preset, NULL), ERR_OK);
     }
     /* What destroys or only asks is never switched on from afar, nor is a password taken from there. */
-    static const enum option_id direct[] = {OPTION_YES, OPTION_PURGE, OPTION_DRY_RUN, OPTION_ALL_DATABASES,
-                                            OPTION_PASSWORD, OPTION_TABLES, OPTION_INTO};
+    static const enum option_id direct[] = {OPTION_YES,           OPTION_PURGE,    OPTION_DRY_RUN,
+                                            OPTION_ALL_DATABASES, OPTION_PASSWORD, OPTION_TABLES,
+                                            OPTION_INTO};
     for (size_t i = 0; i < sizeof direct / sizeof direct[0]; i++)
         assert_int_equal(option_spec(direct[i])->from, 0);
 }

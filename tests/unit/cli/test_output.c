@@ -35,7 +35,8 @@ static void figures(void **state)
 static void columns_line_up(void **state)
 {
     (void)state;
-    static const char *const cells[] = {"NAME", "ROWS", "WHERE", "caf\xC3\xA9", "1,234", "a\nb\x1b[31m", "x", "5", ""};
+    static const char *const cells[] = {"NAME", "ROWS", "WHERE", "caf\xC3\xA9", "1,234", "a\nb\x1b[31m",
+                                        "x",    "5",    ""};
     struct buf b;
     buf_init(&b, 1000);
     output_columns(&b, cells, 3, 3, 1u << 1);

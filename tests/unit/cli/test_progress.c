@@ -31,22 +31,40 @@ static void lines(void **state)
         unsigned columns;
         const char *line;
     } cases[] = {
-        {{2000, "dumping", 500, 1000, 4 << 20}, {1000, "dumping", 400, 1000, 2 << 20}, true, 0,
+        {{2000, "dumping", 500, 1000, 4 << 20},
+         {1000, "dumping", 400, 1000, 2 << 20},
+         true,
+         0,
          "dumping [============>           ]   50%  500/1,000 rows  2.0 MiB/s  ETA 0:05"},
-        {{2000, "dumping", 500, 1000, 4 << 20}, {1000, "dumping", 400, 1000, 2 << 20}, false, 0,
+        {{2000, "dumping", 500, 1000, 4 << 20},
+         {1000, "dumping", 400, 1000, 2 << 20},
+         false,
+         0,
          "dumping   50%  500/1,000 rows  2.0 MiB/s  ETA 0:05"},
-        {{2000, "dumping", 500, 1000, 4 << 20}, {1000, "dumping", 400, 1000, 2 << 20}, true, 60,
+        {{2000, "dumping", 500, 1000, 4 << 20},
+         {1000, "dumping", 400, 1000, 2 << 20},
+         true,
+         60,
          "dumping   50%  500/1,000 rows  2.0 MiB/s  ETA 0:05"},
-        {{2000, "dumping", 500, 1000, 4 << 20}, {1000, "dumping", 400, 1000, 2 << 20}, true, 20,
+        {{2000, "dumping", 500, 1000, 4 << 20},
+         {1000, "dumping", 400, 1000, 2 << 20},
+         true,
+         20,
          "dumping   50%  500/1"},
         /* all done; more than estimated; nothing known; no time between the samples */
-        {{2000, "loading", 1000, 1000, 0}, {1000, "loading", 0, 1000, 0}, true, 0,
+        {{2000, "loading", 1000, 1000, 0},
+         {1000, "loading", 0, 1000, 0},
+         true,
+         0,
          "loading [========================]  100%  1,000/1,000 rows"},
         {{2000, "loading", 1001, 1000, 0}, {1000, "loading", 0, 1000, 0}, true, 0, "loading  1,001 rows"},
         {{2000, "loading", 7, 0, 0}, {1000, "loading", 0, 0, 0}, true, 0, "loading  7 rows"},
         {{1000, "loading", 7, 9, 5}, {1000, "loading", 7, 9, 5}, false, 0, "loading   77%  7/9 rows"},
         /* figures that overflow when multiplied; an end that is too far away to name */
-        {{2000, "x", UINT64_MAX / 2, UINT64_MAX, UINT64_MAX}, {1000, "x", UINT64_MAX / 2 - 1, UINT64_MAX, 0}, false, 0,
+        {{2000, "x", UINT64_MAX / 2, UINT64_MAX, UINT64_MAX},
+         {1000, "x", UINT64_MAX / 2 - 1, UINT64_MAX, 0},
+         false,
+         0,
          "x   50%  9,223,372,036,854,775,807/18,446,744,073,709,551,615 rows  16777215.9 TiB/s"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -62,7 +80,8 @@ static void ends_at_once(void **state)
     (void)state;
     struct progress progress = {.phase = NULL};
     struct cancel *cancel = cancel_new();
-    struct run run = {.cancel = cancel, .clock = clock_system(), .progress = &progress, .run_id = "0123456789ab"};
+    struct run run = {
+        .cancel = cancel, .clock = clock_system(), .progress = &progress, .run_id = "0123456789ab"};
     int64_t before = clock_monotonic_ms(run.clock);
     progress_phase(&progress, "dumping", 10);
     for (int i = 0; i < 50; i++) {

@@ -93,7 +93,8 @@ static void what_is_no_proof_proves_nothing(void **state)
         "{\"run_id\":\"0123456789ab\",\"bytes\":4711,\"kind\":\"restored\",\"date\":\"today\"}",
         "{\"run_id\":\"0123456789ab\",\"bytes\":4711,\"kind\":\"blessed\",\"date\":\"2026-01-01T00:00:00Z\"}",
         "{\"run_id\":\"0123456789ab\",\"bytes\":4711,\"kind\":7,\"date\":\"2026-01-01T00:00:00Z\"}",
-        "{\"run_id\":\"0123456789ab\",\"bytes\":\"4711\",\"kind\":\"bytes\",\"date\":\"2026-01-01T00:00:00Z\"}",
+        "{\"run_id\":\"0123456789ab\",\"bytes\":\"4711\",\"kind\":\"bytes\",\"date\":\"2026-01-01T00:00:"
+        "00Z\"}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct err err;

@@ -33,8 +33,8 @@ static void into_refuses(void **state)
         unsigned count;
         const char *says;
     } cases[] = {
-        {{"a", "b"}, 2, "'a' is not OLD=NEW"},    {{"a=b", "c"}, 2, "'c' is not OLD=NEW"},
-        {{"=b", NULL}, 1, "lacks a name"},        {{"a=", NULL}, 1, "lacks a name"},
+        {{"a", "b"}, 2, "'a' is not OLD=NEW"},     {{"a=b", "c"}, 2, "'c' is not OLD=NEW"},
+        {{"=b", NULL}, 1, "lacks a name"},         {{"a=", NULL}, 1, "lacks a name"},
         {{"a=b", "a=c"}, 2, "'a' is given twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
