@@ -1,6 +1,6 @@
 /*
  * Names of archives in a store, <YYYYMMDDThhmmssZ>-<label>-<run id>.dbsafe.tar, and the labels in them.
- * The byte order of such names is their order in time.  Pure functions.
+ * The byte order of such names is their order in time, to the second.  Pure functions.
  */
 #ifndef DBSAFE_CLI_ARCHIVE_NAME_H
 #define DBSAFE_CLI_ARCHIVE_NAME_H

@@ -168,7 +168,7 @@ static enum err_code read_rows(const struct cli *cli, struct store *store, const
     *kept = 0;
     for (size_t i = 0; i < names->count; i++) {
         struct row *r = &rows[*kept];
-        *r = (struct row){.name = names->items[i], .bytes = names->bytes[i]};
+        *r = (struct row){.name = names->items[i].name, .bytes = names->items[i].bytes};
         enum err_code code = fill_row(cli, store, r, err);
         if (code != ERR_OK)
             return code;

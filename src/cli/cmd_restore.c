@@ -69,14 +69,14 @@ static void log_summary(const struct cli *cli, const struct restore_options *opt
     figure_of(r->rows, "row", rows);
     figure_seconds(output_elapsed_ms(cli), seconds);
     if (options->dry_run) {
-        log_info(log, "dry run: %s, %s would be restored", tables, rows);
+        log_info(log, "dry run: %s would be restored; nothing was changed", tables);
         return;
     }
     log_info(log, "restored %s, %s, %s; %s", tables, rows, seconds,
              r->verified ? "every content checksum was compared" : "the content was not compared");
     log_info(log, "restore id: %s", r->restore_id);
     if (r->swapped && options->if_exists != IF_EXISTS_DROP)
-        log_info(log, "to put the old tables back: dbsafe undo %s", r->restore_id);
+        log_info(log, "to undo this: dbsafe undo %s", r->restore_id);
 }
 
 static enum err_code answer(struct cli *cli, const struct located *archive, const struct restore_result *r,

@@ -74,24 +74,35 @@ static enum err_code add_name(void *arg, const struct store_entry *entry, struct
     if (!archive_name_has_suffix(entry->name))
         return ERR_OK;
     names->items = xreallocarray(names->items, names->count + 1, sizeof *names->items);
-    names->bytes = xreallocarray(names->bytes, names->count + 1, sizeof *names->bytes);
-    names->items[names->count] = xstrdup(entry->name);
-    names->bytes[names->count++] = entry->bytes;
+    names->items[names->count++] = (struct locate_entry){
+        .name = xstrdup(entry->name), .bytes = entry->bytes, .modified_ms = entry->modified_ms};
     return ERR_OK;
+}
+
+/* By the time in the name, which has no more than seconds, then by when the archive was finished. */
+static int compare_entries(const void *a, const void *b)
+{
+    const struct locate_entry *x = a, *y = b;
+    int order = strncmp(x->name, y->name, CLOCK_COMPACT_BYTES - 1);
+    if (order == 0 && x->modified_ms != y->modified_ms)
+        order = x->modified_ms < y->modified_ms ? -1 : 1;
+    return order ? order : strcmp(x->name, y->name);
 }
 
 enum err_code locate_names(struct store *s, struct locate_names *out, struct err *err)
 {
     *out = (struct locate_names){0};
-    return store_list(s, add_name, out, err);
+    enum err_code code = store_list(s, add_name, out, err);
+    if (out->count > 0)
+        qsort(out->items, out->count, sizeof *out->items, compare_entries);
+    return code;
 }
 
 void locate_names_free(struct locate_names *names)
 {
     for (size_t i = 0; i < names->count; i++)
-        free(names->items[i]);
+        free(names->items[i].name);
     free(names->items);
-    free(names->bytes);
 }
 
 /* Reads a stream to its end for the manifest, checking every byte on the way. */
@@ -208,9 +219,9 @@ static enum err_code find_newest(struct store *store, const struct locate_names 
     for (size_t i = names->count; i-- > 0;) {
         struct archive_name parsed;
         bool holds;
-        if (!archive_name_parse(names->items[i], &parsed) || (label && strcmp(label, parsed.label) != 0))
+        if (!archive_name_parse(names->items[i].name, &parsed) || (label && strcmp(label, parsed.label) != 0))
             continue;
-        enum err_code code = holds_tables(store, names->items[i], tables, count, &holds, err);
+        enum err_code code = holds_tables(store, names->items[i].name, tables, count, &holds, err);
         if (code != ERR_OK)
             return code;
         if (holds) {
@@ -237,8 +248,8 @@ static enum err_code open_newest(const struct cli *cli, const char *label, const
         code = err_set(err, ERR_NOT_FOUND, "there is no archive%s%s%s in %s", label ? " with the label " : "",
                        label ? label : "", count ? " that holds these tables" : "", locate_store_path(store));
     if (code == ERR_OK) {
-        log_info(cli->run->log, "archive: %s", names.items[index]);
-        code = open_object(store, names.items[index], out, err);
+        log_info(cli->run->log, "archive: %s", names.items[index].name);
+        code = open_object(store, names.items[index].name, out, err);
     } else {
         store_free(store);
     }

@@ -36,11 +36,15 @@ const char *locate_store_path(const struct store *s);
 /* The default store of this user; NULL when there is no home.  Caller frees. */
 char *locate_default_store(char *const *environment, bool root);
 
-/* Archives (names that end in .dbsafe.tar) of a store in ascending order; caller frees with
- * locate_names_free. */
+/* Archives (names that end in .dbsafe.tar) of a store, the oldest first; those of one second in the order in
+ * which they were finished.  Caller frees with locate_names_free. */
+struct locate_entry {
+    char *name;
+    uint64_t bytes;
+    int64_t modified_ms;
+};
 struct locate_names {
-    char **items;
-    uint64_t *bytes;
+    struct locate_entry *items;
     size_t count;
 };
 enum err_code locate_names(struct store *s, struct locate_names *out, struct err *err);

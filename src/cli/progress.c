@@ -13,7 +13,7 @@
 
 #define BAR_INTERVAL_MS  250
 #define LINE_INTERVAL_MS 60000
-#define SAMPLES          32 /* speeds are of the last 8 s of a bar: steady enough to read, fresh enough to trust */
+#define SAMPLES          32 /* speeds are of the last 8 s of a bar: steady, and still fresh */
 #define BAR_CELLS        24
 #define ETA_MAX_SECONDS  (100 * 3600)
 

@@ -355,6 +355,7 @@ enum err_code dump_run(const struct run *run, const struct db_params *db, const 
     struct dump d = {.run = run, .options = options, .manifest = manifest_new()};
     struct db_conn *control = NULL;
     *result = (struct dump_result){0};
+    d.manifest->tool_version = DBSAFE_VERSION;
     d.manifest->label = arena_strdup(d.manifest->arena, options->label);
     d.manifest->run_id = arena_strdup(d.manifest->arena, run->run_id);
     d.manifest->started_ms = clock_wall_ms(run->clock);

@@ -359,6 +359,8 @@ static enum err_code restore_fresh(struct restore *r, struct restore_result *res
     if (code == ERR_OK && r->options->dry_run) {
         tell_plan(r);
         result->tables = r->targets.count;
+        for (unsigned i = 0; i < r->targets.count; i++)
+            result->rows += r->targets.items[i].table->rows;
         return ERR_OK;
     }
     if (code == ERR_OK)

@@ -139,6 +139,21 @@ static enum err_code make_target(struct targets *t, const struct manifest_table 
     return code;
 }
 
+/* --into OLD=NEW with an OLD that is not there would be a typing error that restores over the original. */
+static enum err_code check_into(const struct targets *t, const struct restore_options *o, struct err *err)
+{
+    for (unsigned i = 0; i < o->into_count; i++) {
+        const char *old = o->into[2 * i];
+        bool found = old == NULL;
+        for (unsigned k = 0; !found && k < t->schema_count; k++)
+            found = strcmp(t->originals[k], old) == 0;
+        if (!found)
+            return err_set(err, ERR_NOT_FOUND, "restore --into %s=%s: no chosen table of the archive is in %s", old,
+                           o->into[2 * i + 1], old);
+    }
+    return ERR_OK;
+}
+
 enum err_code targets_make(const struct manifest *m, const bool *chosen, const char *const *ddl_texts,
                            const struct restore_options *options, struct arena *arena, struct targets *out,
                            struct err *err)
@@ -153,6 +168,8 @@ enum err_code targets_make(const struct manifest *m, const bool *chosen, const c
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         if (chosen[i])
             code = make_target(out, &m->tables[i], ddl_texts[i], options, err);
+    if (code == ERR_OK)
+        code = check_into(out, options, err);
     for (unsigned i = 0; code == ERR_OK && i < out->count; i++)
         choose_deferred(&out->items[i], is_parent_in_set(out, &out->items[i]), arena);
     return code;
@@ -378,6 +395,19 @@ static enum err_code check_exchange(struct db_conn *c, struct targets *t,
     return check_live_tables(c, tables, t->count, options->assume_no_outside_fks, r, err);
 }
 
+static enum err_code check_server(struct db_conn *c, struct refusals *r, struct err *err)
+{
+    struct buf value;
+    buf_init(&value, 64);
+    enum err_code code = db_scalar(c, "SELECT @@global.local_infile", &value, NULL, err);
+    if (code == ERR_OK && strcmp(buf_cstr(&value), "1") != 0)
+        refuse(r, "the server has local_infile=OFF, and rows are loaded by LOAD DATA LOCAL: SET GLOBAL "
+                  "local_infile=ON (on RDS, in the"
+                  " parameter group)");
+    buf_free(&value);
+    return code;
+}
+
 enum err_code targets_check(struct db_conn *c, struct targets *t, const struct restore_options *options,
                             struct err *err)
 {
@@ -385,7 +415,9 @@ enum err_code targets_check(struct db_conn *c, struct targets *t, const struct r
     refusals_begin(&r);
     for (unsigned i = 0; i < t->count; i++)
         check_definition(t, &t->items[i], &r);
-    enum err_code code = look_at_schemas(c, t, err);
+    enum err_code code = check_server(c, &r, err);
+    if (code == ERR_OK)
+        code = look_at_schemas(c, t, err);
     if (code == ERR_OK)
         code = look_at_tables(c, t, options, &r, err);
     /* What stands in the way by its kind must not be looked into as a table. */

@@ -2,6 +2,7 @@
 
 #include "cli/locate.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -145,6 +146,22 @@ static void latest_is_the_newest(void **state)
     refuses(f, NEW, NULL, ERR_USAGE, "--label chooses among the archives of 'latest'");
 }
 
+/* Two dumps within one second: the names alone do not tell. */
+static void the_last_finished_of_one_second_is_the_newest(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"20260101T000000Z-shop-bbbbbbbbbbbb.dbsafe.tar",
+                                        "20260101T000000Z-shop-aaaaaaaaaaaa.dbsafe.tar"};
+    for (int i = 0; i < 2; i++) {
+        char path[600];
+        struct timespec times[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
+        put_sample(f->store, names[i]);
+        snprintf(path, sizeof path, "%s/%s", f->store, names[i]);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+    finds(f, "latest", NULL, f->store, names[1]);
+}
+
 static void a_label_from_the_settings_does_not_disturb_a_path(void **state)
 {
     struct fixture *f = *state;
@@ -242,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(paths, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_are_files_here_or_objects_of_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(latest_is_the_newest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_finished_of_one_second_is_the_newest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_label_from_the_settings_does_not_disturb_a_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(labels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_newest_is_not_passed_over, set_up, tear_down),
