@@ -118,7 +118,7 @@ static enum err_code open_sink(void *arg, struct sink **out, struct err *err)
     free(t->path);
     if (to_stdout(t->file)) {
         t->path = xstrdup("-");
-        *out = sink_fd_new(STDOUT_FILENO, "standard output");
+        *out = sink_fd_new(STDOUT_FILENO, "standard output", t->cli->run->cancel);
         return ERR_OK;
     }
     t->path = absolute_path(t->file);

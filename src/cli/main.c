@@ -11,15 +11,13 @@
 
 extern char **environ;
 
-/* A file opened where a standard stream is missing would receive the log. */
+/* A file opened where a standard stream is missing would receive the log.  What is opened instead fails when
+ * it is used: an archive sent to a closed standard output must not seem to be written. */
 static void open_missing_streams(void)
 {
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* takes the lowest: fd */
 }
 
 /* No secret of ours in a core file, in another process of this user, or in a file that others may read. */

@@ -1,11 +1,15 @@
 #include "core/sink.h"
 
 #include "core/fault.h"
+#include "core/fd_wait.h"
 #include "core/mem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum err_code sink_write(struct sink *s, const void *data, size_t bytes, struct err *err)
@@ -28,6 +32,8 @@ struct fd_sink {
     struct sink base;
     int fd; /* borrowed */
     char *name;
+    size_t piece; /* what one write may take */
+    struct fd_wait wait;
 };
 
 static enum err_code write_failed(const struct fd_sink *s, int errnum, struct err *err)
@@ -55,15 +61,14 @@ static enum err_code fd_write(struct sink *base, const void *data, size_t bytes,
     struct fd_sink *s = (struct fd_sink *)base;
     const char *at = data;
     while (bytes > 0) {
-        ssize_t n = write_some(s->fd, at, bytes);
+        enum err_code rc = fd_wait_for(&s->wait, s->fd, POLLOUT, s->name, err);
+        if (rc != ERR_OK)
+            return rc;
+        ssize_t n = write_some(s->fd, at, bytes < s->piece ? bytes : s->piece);
         if (n > 0) {
             at += n;
             bytes -= (size_t)n;
-        } else if (n == -EAGAIN) {
-            /* standard output may share a description that someone made non-blocking */
-            struct pollfd p = {.fd = s->fd, .events = POLLOUT};
-            poll(&p, 1, -1);
-        } else if (n != -EINTR) {
+        } else if (n != -EINTR && n != -EAGAIN) { /* someone may have made a shared description non-blocking */
             return write_failed(s, (int)-n, err);
         }
     }
@@ -83,16 +88,26 @@ static enum err_code fd_commit(struct sink *base, struct err *err)
 static void fd_free(struct sink *base)
 {
     struct fd_sink *s = (struct fd_sink *)base;
+    fd_wait_end(&s->wait);
     free(s->name);
     free(s);
 }
 
-struct sink *sink_fd_new(int fd, const char *name)
+/* A write to a pipe or socket that has room blocks only for more than fits: PIPE_BUF always does (pipe(7)). */
+static size_t largest_piece(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
+
+struct sink *sink_fd_new(int fd, const char *name, struct cancel *cancel)
 {
     static const struct sink_ops ops = {fd_write, fd_commit, fd_free};
     struct fd_sink *s = xcalloc(1, sizeof *s);
     s->base.ops = &ops;
     s->fd = fd;
     s->name = xstrdup(name);
+    s->piece = largest_piece(fd);
+    fd_wait_init(&s->wait, cancel);
     return &s->base;
 }

@@ -5,7 +5,7 @@
 #ifndef DBSAFE_CORE_SINK_H
 #define DBSAFE_CORE_SINK_H
 
-#include "core/err.h"
+#include "core/cancel.h"
 
 #include <stddef.h>
 
@@ -27,7 +27,8 @@ enum err_code sink_commit(struct sink *s, struct err *err);
 /* Without a commit before it nothing of the archive remains.  NULL is accepted. */
 void sink_free(struct sink *s);
 
-/* Writes to a descriptor (standard output), which stays the caller's; abort cannot take bytes back. */
-struct sink *sink_fd_new(int fd, const char *name);
+/* Writes to a descriptor (standard output), which stays the caller's; abort cannot take bytes back.  A pipe
+ * that nobody reads is waited for until the token fires; cancel may be NULL. */
+struct sink *sink_fd_new(int fd, const char *name, struct cancel *cancel);
 
 #endif

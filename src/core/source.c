@@ -1,6 +1,7 @@
 #include "core/source.h"
 
 #include "core/fault.h"
+#include "core/fd_wait.h"
 #include "core/mem.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,35 +109,10 @@ enum err_code source_file_open(const char *path, struct source **out, struct err
 
 struct fd_source {
     struct source base;
-    int fd;         /* borrowed */
-    int wake_fd;    /* readable once the token fired; -1 without a token */
-    int wake_errno; /* why there is none although there is a token */
-    uint64_t at;    /* bytes read so far */
-    struct cancel *cancel;
-    struct cancel_hook hook;
+    int fd;      /* borrowed */
+    uint64_t at; /* bytes read so far */
+    struct fd_wait wait;
 };
-
-static void fd_wake(void *arg)
-{
-    struct fd_source *s = arg;
-    /* Adding 1 to an eventfd fails only at 2^64 - 2, and then it is readable too. */
-    if (s->wake_fd >= 0)
-        (void)eventfd_write(s->wake_fd, 1);
-}
-
-/* ERR_OK once a read will not block. */
-static enum err_code fd_wait(struct fd_source *s, struct err *err)
-{
-    struct pollfd p[2] = {{.fd = s->fd, .events = POLLIN}, {.fd = s->wake_fd, .events = POLLIN}};
-    do {
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
-            return err_set_errno(err, ERR_STORAGE, errno, "cannot wait for %s", s->base.name);
-        enum err_code rc = cancel_check(s->cancel, err);
-        if (rc != ERR_OK)
-            return rc;
-    } while (p[0].revents == 0);
-    return ERR_OK;
-}
 
 static enum err_code fd_read_at(struct source *base, uint64_t offset, void *data, size_t bytes, size_t *got,
                                 struct err *err)
@@ -147,10 +122,8 @@ static enum err_code fd_read_at(struct source *base, uint64_t offset, void *data
     if (offset != s->at)
         return err_set(err, ERR_INTERNAL, "the stream %s is at offset %" PRIu64 ", not at %" PRIu64,
                        base->name, s->at, offset);
-    if (s->wake_errno != 0)
-        return err_set_errno(err, ERR_STORAGE, s->wake_errno, "cannot prepare reading %s", base->name);
     for (;;) {
-        enum err_code rc = fd_wait(s, err);
+        enum err_code rc = fd_wait_for(&s->wait, s->fd, POLLIN, base->name, err);
         if (rc != ERR_OK)
             return rc;
         ssize_t n = read(s->fd, data, bytes);
@@ -167,9 +140,7 @@ static enum err_code fd_read_at(struct source *base, uint64_t offset, void *data
 static void fd_free(struct source *base)
 {
     struct fd_source *s = (struct fd_source *)base;
-    cancel_remove_hook(s->cancel, &s->hook);
-    if (s->wake_fd >= 0)
-        close(s->wake_fd);
+    fd_wait_end(&s->wait);
     free(base->name);
     free(s);
 }
@@ -180,13 +151,6 @@ struct source *source_fd_new(int fd, const char *name, struct cancel *cancel)
     struct fd_source *s = xcalloc(1, sizeof *s);
     s->base = (struct source){.ops = &ops, .name = xstrdup(name)};
     s->fd = fd;
-    s->cancel = cancel;
-    s->wake_fd = -1;
-    if (cancel != NULL) {
-        s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        s->wake_errno = s->wake_fd < 0 ? errno : 0;
-    }
-    s->hook = (struct cancel_hook){.wake = fd_wake, .arg = s};
-    cancel_add_hook(cancel, &s->hook);
+    fd_wait_init(&s->wait, cancel);
     return &s->base;
 }

@@ -278,7 +278,7 @@ static enum err_code file_create(int dir_fd, const char *name, const char *shown
         file_free(&s->base);
         return rc;
     }
-    s->bytes = sink_fd_new(s->fd, shown);
+    s->bytes = sink_fd_new(s->fd, shown, NULL);
     *out = &s->base;
     return ERR_OK;
 }

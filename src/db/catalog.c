@@ -51,9 +51,10 @@ enum err_code catalog_schemas(struct db_conn *c, struct arena *arena, struct cat
     struct db_rows *rows;
     enum err_code code = db_query(c,
                                   "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME"
-                                  " FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN"
+                                  " FROM information_schema.SCHEMATA WHERE CAST(SCHEMA_NAME AS BINARY) NOT IN"
                                   " ('information_schema', 'performance_schema', 'mysql', 'sys')"
-                                  " AND SCHEMA_NAME NOT LIKE 'dbsafe\\\\_%' ORDER BY SCHEMA_NAME",
+                                  " AND CAST(SCHEMA_NAME AS BINARY) NOT LIKE 'dbsafe\\\\_%'"
+                                  " ORDER BY SCHEMA_NAME",
                                   &rows, err);
     if (code != ERR_OK)
         return code;
@@ -81,7 +82,8 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
     struct db_rows *rows;
     enum err_code code =
         query_table(c,
-                    "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, AUTO_INCREMENT"
+                    "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, AUTO_INCREMENT,"
+                    " CREATE_TIME"
                     " FROM information_schema.TABLES",
                     "TABLE_SCHEMA", schema, "TABLE_NAME", name,
                     " AND TABLE_TYPE NOT LIKE '%TEMPORARY%' ORDER BY TABLE_NAME", &rows, err);
@@ -100,6 +102,7 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
         t->rows_estimate = to_number(row[3]);
         t->data_bytes = to_number(row[4]);
         t->auto_increment = to_number(row[5]);
+        t->created = arena_strdup(arena, row[6] ? row[6] : "");
     }
     db_rows_free(rows);
     return ERR_OK;
@@ -143,7 +146,7 @@ static void add_key_part(struct catalog_key *key, struct arena *arena, const cha
     bool whole = row[2] == NULL, ascending = row[3] && row[3][0] == 'A',
          btree = row[4] && strcmp(row[4], "BTREE") == 0;
     bool named = row[1] != NULL; /* a functional part has no column */
-    bool ignored = row[6] && strcmp(row[6], "YES") == 0;
+    bool ignored = row[6] && strcmp(row[6], "YES") == 0; /* MySQL: invisible */
     key->columns[key->column_count++] = arena_strdup(arena, named ? row[1] : "");
     key->ordered = key->ordered && whole && ascending && btree && named && !ignored;
     key->nullable = key->nullable || (row[5] && strcmp(row[5], "YES") == 0);
@@ -159,6 +162,9 @@ enum err_code catalog_unique_keys(struct db_conn *c, struct arena *arena, const 
     if (f.mariadb && f.version >= 100600)
         select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, IGNORED"
                  " FROM information_schema.STATISTICS";
+    else if (!f.mariadb && f.version >= 80000)
+        select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE,"
+                 " IF(IS_VISIBLE='YES', 'NO', 'YES') FROM information_schema.STATISTICS";
     struct db_rows *rows;
     enum err_code code =
         query_table(c, select, "TABLE_SCHEMA", schema, "TABLE_NAME", table,
@@ -223,6 +229,18 @@ enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const cha
     buf_free(&sql);
     if (code == ERR_OK)
         take_names(rows, arena, out, count);
+    return code;
+}
+
+enum err_code catalog_created(struct db_conn *c, const char *schema, const char *table, struct buf *out,
+                              struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, QUERY_MAX_BYTES);
+    buf_put(&sql, "SELECT CREATE_TIME FROM information_schema.TABLES");
+    where_table(&sql, "TABLE_SCHEMA", schema, "TABLE_NAME", table);
+    enum err_code code = db_scalar(c, buf_cstr(&sql), out, NULL, err);
+    buf_free(&sql);
     return code;
 }
 

@@ -24,6 +24,7 @@ struct catalog_table {
     const char *engine; /* "" for views and broken tables */
     bool system_versioned;
     uint64_t rows_estimate, data_bytes; /* the engine's guesses */
+    const char *created;                /* CREATE_TIME; it moves when a table is renamed; "" unknown */
     uint64_t auto_increment;            /* next value; 0: none */
 };
 
@@ -65,6 +66,9 @@ enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const cha
 /* SHOW CREATE TABLE. */
 enum err_code catalog_ddl(struct db_conn *c, const char *schema, const char *table, struct buf *out,
                           struct err *err);
+/* CREATE_TIME, which a rename changes too; "" when the table is gone. */
+enum err_code catalog_created(struct db_conn *c, const char *schema, const char *table, struct buf *out,
+                              struct err *err);
 /* Whether the engine keeps transactions (rows of a snapshot stay as they were). */
 bool catalog_engine_is_transactional(const char *engine);
 

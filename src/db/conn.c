@@ -4,6 +4,8 @@
 #include "core/mem.h"
 
 #include <errmsg.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <stdarg.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Connector/C reports a lost connection in the middle of a result with this number. */
 #define LOST_EXTENDED    2055
@@ -21,7 +24,7 @@ struct db_conn {
     MYSQL *mysql;
     struct cancel *cancel;
     struct cancel_hook hook;
-    int socket;
+    int socket; /* a duplicate, owned: Connector/C closes its own at an error, and its number may be reused */
     unsigned last_errno;
     char *target;
     struct {
@@ -40,8 +43,7 @@ struct db_rows {
 static void shut_socket(void *arg)
 {
     struct db_conn *c = arg;
-    if (c->socket >= 0)
-        shutdown(c->socket, SHUT_RDWR);
+    shutdown(c->socket, SHUT_RDWR);
 }
 
 static enum err_code classify(unsigned number)
@@ -105,7 +107,8 @@ static enum err_code statement_error(struct db_conn *c, const char *sql, struct 
  * Connector/C reads option files only inside of mysql_real_connect, and there a file's value beats one that
  * was set by mysql_optionsv.  So one attempt is made that cannot succeed (a socket path that does not exist)
  * with CLIENT_REMEMBER_OPTIONS: it leaves what the files say in the handle, and what the command line says is
- * set on top.
+ * set on top.  What they say of host, user, password, socket and port is read from the handle itself: their
+ * MARIADB_OPT_* numbers can be set, but mysql_get_optionv knows them in no version up to 3.3.20.
  */
 static void read_option_files(MYSQL *mysql, const struct db_params *p)
 {
@@ -122,12 +125,18 @@ static void set_text(MYSQL *mysql, enum mysql_option option, const char *value)
         mysql_optionsv(mysql, option, value);
 }
 
-static const char *remembered(MYSQL *mysql, enum mysql_option option)
+static bool remembered(MYSQL *mysql, enum mysql_option option)
 {
     char *value = NULL;
-    if (mysql_get_optionv(mysql, option, &value) != 0 || !value || !*value)
-        return NULL;
-    return value;
+    return mysql_get_optionv(mysql, option, &value) == 0 && value && *value;
+}
+
+/* The command line's word, else the files'; NULL when neither has one. */
+static const char *chosen(const char *given, const char *from_files)
+{
+    if (given)
+        return given;
+    return from_files && *from_files ? from_files : NULL;
 }
 
 struct endpoint {
@@ -137,27 +146,20 @@ struct endpoint {
 };
 
 /* What to connect to: the command line over the option files over "localhost". */
-static struct endpoint find_endpoint(MYSQL *mysql, const struct db_params *p)
+static struct endpoint find_endpoint(const MYSQL *mysql, const struct db_params *p)
 {
-    struct endpoint e = {.host = p->host, .user = p->user, .password = p->password, .socket = p->socket};
-    if (!e.host && !e.socket)
-        e.host = remembered(mysql, MARIADB_OPT_HOST);
-    if (!e.user)
-        e.user = remembered(mysql, MARIADB_OPT_USER);
-    if (!e.password)
-        e.password = remembered(mysql, MARIADB_OPT_PASSWORD);
-    if (!e.socket && !p->host)
-        e.socket = remembered(mysql, MARIADB_OPT_UNIXSOCKET);
-    e.port = p->port;
-    if (e.port == 0 && !p->host)
-        mysql_get_optionv(mysql, MARIADB_OPT_PORT, &e.port);
+    const struct st_mysql_options *files = &mysql->options;
+    struct endpoint e = {.host = chosen(p->host, p->socket ? NULL : files->host),
+                         .user = chosen(p->user, files->user),
+                         .password = chosen(p->password, files->password),
+                         .port = p->port ? p->port : files->port};
     if (!e.host)
         e.host = "localhost";
     bool by_name = strcmp(e.host, "localhost") == 0;
     if (by_name && p->port != 0 && !p->socket)
         e.host = "127.0.0.1"; /* a port was asked for: as `mariadb --protocol=tcp` */
-    if (e.socket && !by_name)
-        e.socket = NULL;
+    else if (by_name)
+        e.socket = chosen(p->socket, files->unix_socket);
     e.local = by_name || strncmp(e.host, "127.", 4) == 0 || strcmp(e.host, "::1") == 0;
     return e;
 }
@@ -229,6 +231,7 @@ static enum err_code long_session(struct db_conn *c, struct err *err)
         " SESSION wait_timeout=86400, SESSION sql_quote_show_create=1, SESSION sql_mode='', SESSION "
         "time_zone='+00:00'"
         " /*M!100100 , SESSION max_statement_time=0 */"
+        " /*!50708 , SESSION max_execution_time=0 */" /* MySQL: MariaDB skips 50700 to 50999 */
         " /*M!100300 , SESSION idle_transaction_timeout=0, SESSION idle_readonly_transaction_timeout=0 */",
         err);
 }
@@ -279,12 +282,17 @@ enum err_code db_connect(const struct db_params *p, struct cancel *cancel, struc
     mysql_optionsv(c->mysql, MYSQL_OPT_RECONNECT, &reconnect);
     mysql_optionsv(c->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_optionsv(c->mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "dbsafe");
+    /* Before the first byte of the server: no moment in which it could ask for a file of its choice. */
+    mysql_set_local_infile_handler(c->mysql, load_init, load_read, load_end, load_error, c);
     if (!mysql_real_connect(c->mysql, e.host, e.user, e.password, NULL, e.port, e.socket, 0)) {
         code = connect_error(c, err);
         goto out;
     }
-    c->socket = (int)mysql_get_socket(c->mysql);
-    mysql_set_local_infile_handler(c->mysql, load_init, load_read, load_end, load_error, c);
+    c->socket = fcntl((int)mysql_get_socket(c->mysql), F_DUPFD_CLOEXEC, 0);
+    if (c->socket < 0) {
+        code = err_set_errno(err, ERR_DB, errno, "connect to %s", c->target);
+        goto out;
+    }
     c->hook = (struct cancel_hook){.wake = shut_socket, .arg = c};
     cancel_add_hook(cancel, &c->hook);
     code = long_session(c, err);
@@ -304,6 +312,8 @@ void db_close(struct db_conn *c)
     if (c->socket >= 0)
         cancel_remove_hook(c->cancel, &c->hook);
     mysql_close(c->mysql);
+    if (c->socket >= 0)
+        close(c->socket);
     free(c->target);
     free(c);
 }

@@ -53,6 +53,8 @@ static const char *read_name(const char *p, struct arena *arena, const char **en
     if (*p != '`')
         return NULL;
     *end = skip_quoted(p);
+    if (*end - p < 2 || (*end)[-1] != '`')
+        return NULL; /* not closed */
     char *name = arena_strndup(arena, p + 1, (size_t)(*end - p - 2));
     char *w = name;
     for (const char *r = name; *r; r++) {
@@ -172,7 +174,11 @@ enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, 
             while (end > start && isspace((unsigned char)end[-1]))
                 end--;
             out->items[n].text = arena_strndup(arena, start, (size_t)(end - start));
-            classify(&out->items[n++], arena);
+            classify(&out->items[n], arena);
+            if (out->items[n].kind == DDL_FOREIGN && !out->items[n].parent_table)
+                return err_set(err, ERR_DB, "read a table's definition: a foreign key without its parent: %.200s",
+                               out->items[n].text);
+            n++;
             start = skip_space(p + 1);
         } else if (*p == '(') {
             depth++;

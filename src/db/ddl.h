@@ -30,7 +30,7 @@ struct ddl_item {
     const char *first_column;  /* keys and foreign keys: unquoted; NULL for expressions */
     const char *name;          /* keys, foreign keys and columns: unquoted; may be NULL */
     const char *parent_schema; /* foreign keys: NULL when unqualified */
-    const char *parent_table;
+    const char *parent_table;  /* foreign keys: never NULL there */
     bool auto_increment; /* columns */
 };
 

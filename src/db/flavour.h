@@ -17,7 +17,7 @@ const char *flavour_name(struct flavour f);
 
 /* The system variable of the isolation level. */
 const char *flavour_isolation_variable(struct flavour f);
-/* Exact text of a FLOAT column; %s is the quoted column. */
+/* Exact text of a FLOAT or DOUBLE column, whatever its display width; %s is the quoted column. */
 const char *flavour_float_format(struct flavour f);
 /* MariaDB reads FOR SYSTEM_TIME ALL and loads history since 10.11. */
 bool flavour_loads_history(struct flavour f);

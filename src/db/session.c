@@ -5,13 +5,17 @@
 #include <string.h>
 #include <strings.h>
 
+/* DDL that waits for a table which another reader has open stops this one, and everybody behind it: as that
+ * reader waits for this one's share of the work, only giving up sets them free. */
+#define LOCK_WAIT_S "10"
+
 enum err_code session_for_reading(struct db_conn *c, struct err *err)
 {
     struct flavour f = flavour_of(db_version(c));
     enum err_code code =
         db_exec(c,
                 "SET NAMES binary, SESSION time_zone='+00:00', SESSION sql_mode='', SESSION autocommit=1,"
-                " SESSION lock_wait_timeout=3600",
+                " SESSION lock_wait_timeout=" LOCK_WAIT_S,
                 err);
     if (code == ERR_OK)
         code = db_exec(c, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", err);
@@ -40,23 +44,32 @@ enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err 
     return db_execf(c, err, "SET SESSION lock_wait_timeout=%u", seconds);
 }
 
-/* Whether one GRANT line gives a privilege on *.*: words are compared between commas, quoted text cannot
- * match. */
-static bool line_grants(const char *line, const char *privilege)
+/* Whether the list of privileges that ends at end has this one as a whole item. */
+static bool list_has(const char *list, const char *end, const char *privilege)
 {
-    const char *on = strstr(line, " ON *.* TO ");
-    if (!on || strncmp(line, "GRANT ", 6) != 0)
-        return false;
-    for (const char *p = line + 6; p < on;) {
+    for (const char *p = list; p < end;) {
         size_t n = strcspn(p, ",");
-        if (p + n > on)
-            n = (size_t)(on - p);
+        if (p + n > end)
+            n = (size_t)(end - p);
         if (n == strlen(privilege) && strncasecmp(p, privilege, n) == 0)
             return true;
         p += n;
         p += strspn(p, ", ");
     }
     return false;
+}
+
+void session_grants_add(struct session_grants *g, const char *line)
+{
+    static const char start[] = "GRANT ";
+    const char *end = strstr(line, " ON *.* TO ");
+    /* A quote before it means that it stands in a name, of a database for example. */
+    if (!end || strcspn(line, "`'\"") < (size_t)(end - line) || strncmp(line, start, sizeof start - 1) != 0)
+        return;
+    const char *list = line + sizeof start - 1;
+    bool all = list_has(list, end, "ALL PRIVILEGES");
+    g->process |= all || list_has(list, end, "PROCESS");
+    g->reload |= all || list_has(list, end, "RELOAD");
 }
 
 enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err)
@@ -67,12 +80,8 @@ enum err_code session_grants(struct db_conn *c, struct session_grants *out, stru
     if (code != ERR_OK)
         return code;
     const char *const *row;
-    while ((row = db_row(rows))) {
-        bool all = line_grants(row[0], "ALL PRIVILEGES");
-        out->process |= all || line_grants(row[0], "PROCESS");
-        out->reload |= all || line_grants(row[0], "RELOAD");
-        out->super |= all || line_grants(row[0], "SUPER");
-    }
+    while ((row = db_row(rows)))
+        session_grants_add(out, row[0]);
     db_rows_free(rows);
     return ERR_OK;
 }

@@ -13,8 +13,10 @@ enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err 
 
 /* What the account may do, as far as SHOW GRANTS tells; global privileges only. */
 struct session_grants {
-    bool process, reload, super;
+    bool process, reload;
 };
+/* Adds what one line of SHOW GRANTS gives on *.*. */
+void session_grants_add(struct session_grants *g, const char *line);
 enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err);
 
 #endif

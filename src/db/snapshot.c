@@ -46,6 +46,15 @@ void snapshot_free(struct snapshot *s)
     free(s);
 }
 
+enum err_code snapshot_check(struct snapshot *s, struct err *err)
+{
+    struct err why;
+    if (!s->guard || db_exec(s->guard, "DO 1", &why) == ERR_OK)
+        return ERR_OK;
+    return err_set(err, why.code, "keep the tables that have no transactions locked while they are read: %s",
+                   why.text);
+}
+
 /* Reads "Trx id counter N" from SHOW ENGINE INNODB STATUS; false when the account may not. */
 static bool read_counter(struct db_conn *c, uint64_t *counter)
 {
@@ -334,6 +343,25 @@ static enum err_code climb(struct attempt *a, struct err *err)
     return by_one_reader(a, err);
 }
 
+/* Where the lock was refused: on without it, if that is allowed.  A cancelled or lost connection is neither. */
+static enum err_code go_on_unlocked(struct attempt *a, const struct err *refused, struct err *err)
+{
+    bool waited = refused->code == ERR_DB_RETRY;
+    if (refused->code != ERR_DB && !waited)
+        return err_copy(err, refused);
+    if (!a->options->allow_inconsistent)
+        return err_set(err, waited ? ERR_TIMEOUT : ERR_SNAPSHOT,
+                       "lock the tables that have no transactions (%.400s): %s; %s, convert them to InnoDB,"
+                       " or accept it with --allow-inconsistent",
+                       a->options->locked_tables, refused->text,
+                       waited ? "end the sessions that use them" : "grant LOCK TABLES");
+    log_warn(a->run->log, "tables without transactions are read unlocked and may be inconsistent: %s",
+             refused->text);
+    db_close(a->snap->guard);
+    a->snap->guard = NULL;
+    return ERR_OK;
+}
+
 /* Tables without transactions are held still by a read lock from before the snapshot to the end. */
 static enum err_code lock_tables(struct attempt *a, struct err *err)
 {
@@ -345,19 +373,8 @@ static enum err_code lock_tables(struct attempt *a, struct err *err)
     if (code == ERR_OK)
         code = session_lock_wait(s->guard, 5 * LOCK_WAIT_S, err);
     struct err refused;
-    if (code == ERR_OK && db_exec(s->guard, buf_cstr(&sql), &refused) != ERR_OK) {
-        db_close(s->guard);
-        s->guard = NULL;
-        if (a->options->allow_inconsistent)
-            log_warn(a->run->log, "tables without transactions are read unlocked and may be inconsistent: %s",
-                     refused.text);
-        else
-            code = err_set(err, ERR_SNAPSHOT,
-                           "lock the tables that have no transactions (%.400s): %s; grant LOCK TABLES, "
-                           "convert them to InnoDB,"
-                           " or accept it with --allow-inconsistent",
-                           a->options->locked_tables, refused.text);
-    }
+    if (code == ERR_OK && db_exec(s->guard, buf_cstr(&sql), &refused) != ERR_OK)
+        code = go_on_unlocked(a, &refused, err);
     buf_free(&sql);
     return code;
 }

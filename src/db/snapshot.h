@@ -41,6 +41,8 @@ struct snapshot {
 /* control: a connection for questions. ERR_SNAPSHOT when no allowed method works. */
 enum err_code snapshot_open(const struct run *run, const struct db_params *params, struct db_conn *control,
                             const struct snapshot_options *options, struct snapshot **out, struct err *err);
+/* After the reading: whether what held the tables still was there to the end.  ERR_DB_LOST when not. */
+enum err_code snapshot_check(struct snapshot *s, struct err *err);
 void snapshot_free(struct snapshot *s);
 
 #endif

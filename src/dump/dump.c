@@ -292,6 +292,21 @@ static void record_consistency(struct dump *d)
     d->manifest->snapshot_ms = s->taken_ms;
 }
 
+/* What is known of tables whose engine gives no snapshot.  A dry run says what would be tried. */
+static void warn_of_engines(struct dump *d, bool locked)
+{
+    struct manifest *m = d->manifest;
+    for (unsigned i = 0; i < m->table_count; i++) {
+        const struct manifest_table *t = &m->tables[i];
+        if (t->transactional)
+            continue;
+        d->plan.tables[i].moving = !locked;
+        manifest_add_warning(m, arena_printf(m->arena, "%s.%s", t->schema, t->name),
+                             arena_printf(m->arena, "engine %s has no transactions: it is read %s", t->engine,
+                                          locked ? "under a lock" : "unlocked and may be inconsistent"));
+    }
+}
+
 static void record_tables(struct dump *d)
 {
     struct manifest *m = d->manifest;
@@ -322,6 +337,7 @@ static enum err_code take_snapshot(struct dump *d, const struct db_params *db, s
     if (code != ERR_OK)
         return code;
     record_consistency(d);
+    warn_of_engines(d, d->snapshot->guard != NULL);
     log_debug(d->run->log, "consistent snapshot by %s after %u tries: %s", d->snapshot->method,
               d->snapshot->tries, d->snapshot->proof);
     return fault_point("dump_snapshot_taken", ERR_DB, err);
@@ -338,7 +354,9 @@ static enum err_code write_archive(struct dump *d, struct db_conn *control, stru
     progress_phase(d->run->progress, "dumping", rows_expected(&d->plan, d->manifest->table_count));
     code = pump(d, err);
     if (code == ERR_OK)
-        code = plan_check_ddl(control, d->manifest, err);
+        code = snapshot_check(d->snapshot, err);
+    if (code == ERR_OK)
+        code = plan_check_ddl(&d->plan, control, d->manifest, err);
     if (code != ERR_OK)
         return code;
     record_tables(d);
@@ -363,6 +381,8 @@ enum err_code dump_run(const struct run *run, const struct db_params *db, const 
     enum err_code code = db_connect(db, run->cancel, &control, err);
     if (code == ERR_OK)
         code = plan_make(run, control, options, d.manifest, &d.plan, err);
+    if (code == ERR_OK && options->dry_run)
+        warn_of_engines(&d, true);
     if (code == ERR_OK && !options->dry_run)
         code = open_sink(arg, &d.sink, err);
     if (code == ERR_OK && !options->dry_run)

@@ -1,12 +1,12 @@
 #include "dump/plan.h"
 
 #include "archive/digest.h"
-#include "archive/select.h"
 #include "archive/text.h"
 #include "core/mem.h"
 #include "db/catalog.h"
 #include "db/ddl.h"
 #include "db/flavour.h"
+#include "dump/names.h"
 #include "rows/describe.h"
 
 #include <stdlib.h>
@@ -14,43 +14,18 @@
 
 #define DDL_MAX_BYTES ((size_t)16 << 20)
 
-/* One name of the command line: schema pattern, and table pattern or NULL for all. */
-struct name {
-    const char *given, *schema, *table;
-};
-
 struct planner {
     const struct run *run;
     struct db_conn *conn;
     const struct dump_options *options;
     struct manifest *manifest;
     struct arena *arena;
-    struct name *names;
-    unsigned name_count;
+    struct name *excludes; /* one for each of the options' */
     struct catalog_schema *schemas;
     unsigned schema_count;
     struct catalog_table *found; /* tables to dump, in order */
     unsigned found_count, found_cap;
 };
-
-/* Reads `quoted` or plain text up to a dot; *end is at the dot or the end. */
-static const char *name_part(struct arena *arena, const char *p, const char **end)
-{
-    if (*p != '`') {
-        size_t n = strcspn(p, ".");
-        *end = p + n;
-        return arena_strndup(arena, p, n);
-    }
-    char *part = arena_strdup(arena, p + 1), *w = part;
-    for (p++; *p && !(*p == '`' && p[1] != '`'); p++) {
-        if (*p == '`')
-            p++;
-        *w++ = *p;
-    }
-    *w = '\0';
-    *end = *p ? p + 1 : p;
-    return part;
-}
 
 static bool is_schema(const struct planner *p, const char *name)
 {
@@ -60,32 +35,30 @@ static bool is_schema(const struct planner *p, const char *name)
     return false;
 }
 
-/* DB, DB.TABLE, `d.b`.`ta.ble`; a database whose name holds a dot is found by its whole name first. */
-static struct name parse_name(struct planner *p, const char *given)
+/* A database whose name holds a dot, a star or a backtick is found by its whole name first. */
+static enum err_code parse_name(struct planner *p, const char *given, struct name *out, struct err *err)
 {
-    struct name n = {given, given, NULL};
-    if (is_schema(p, given))
-        return n;
-    const char *end;
-    n.schema = name_part(p->arena, given, &end);
-    if (*end == '.')
-        n.table = name_part(p->arena, end + 1, &end);
-    return n;
+    if (!is_schema(p, given))
+        return name_parse(given, p->arena, out, err);
+    *out = (struct name){.given = given, .schema = {given, true}};
+    return ERR_OK;
 }
 
-static bool is_excluded(struct planner *p, const char *schema, const char *table)
+static enum err_code parse_excludes(struct planner *p, struct err *err)
 {
-    for (unsigned i = 0; i < p->options->exclude_count; i++) {
-        const char *pattern = p->options->excludes[i], *end;
-        const char *first = name_part(p->arena, pattern, &end);
-        if (*end == '.') {
-            const char *second = name_part(p->arena, end + 1, &end);
-            if (name_matches(first, schema) && table && name_matches(second, table))
-                return true;
-        } else if (name_matches(first, schema) || (table && name_matches(first, table))) {
+    const struct dump_options *o = p->options;
+    enum err_code code = ERR_OK;
+    p->excludes = arena_calloc(p->arena, o->exclude_count + 1, sizeof *p->excludes);
+    for (unsigned i = 0; code == ERR_OK && i < o->exclude_count; i++)
+        code = parse_name(p, o->excludes[i], &p->excludes[i], err);
+    return code;
+}
+
+static bool is_excluded(const struct planner *p, const char *schema, const char *table)
+{
+    for (unsigned i = 0; i < p->options->exclude_count; i++)
+        if (name_excludes(&p->excludes[i], schema, table))
             return true;
-        }
-    }
     return false;
 }
 
@@ -117,24 +90,18 @@ static enum err_code take_object(struct planner *p, const struct catalog_table *
     return ERR_OK;
 }
 
-static bool is_pattern(const char *text)
-{
-    return strpbrk(text, "*?") != NULL;
-}
-
 /* Takes what one name means in one schema. *matched tells whether it named anything. */
 static enum err_code take_from_schema(struct planner *p, const struct name *n, const char *schema,
                                       bool *matched, struct err *err)
 {
     struct catalog_table *tables;
     unsigned count;
-    bool one = n->table && !is_pattern(n->table);
+    bool all = !n->table.text, one = !all && !name_part_is_pattern(&n->table);
     enum err_code code =
-        catalog_tables(p->conn, p->arena, schema, one ? n->table : NULL, &tables, &count, err);
-    if (!n->table)
-        *matched = true;
+        catalog_tables(p->conn, p->arena, schema, one ? n->table.text : NULL, &tables, &count, err);
+    *matched |= all;
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
-        if (n->table && !name_matches(n->table, tables[i].name))
+        if (!all && !name_part_matches(&n->table, tables[i].name))
             continue;
         tables[i].schema = schema; /* one pointer a schema: compared as such */
         *matched = true;
@@ -168,31 +135,31 @@ static enum err_code resolve(struct planner *p, struct err *err)
     enum err_code code = catalog_schemas(p->conn, p->arena, &p->schemas, &p->schema_count, err);
     if (code != ERR_OK)
         return code;
+    code = parse_excludes(p, err);
     static const char *const everything[] = {"*"};
     const char *const *given = p->options->all_databases ? everything : p->options->names;
     unsigned count = p->options->all_databases ? 1 : p->options->name_count;
     p->manifest->schemas = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->manifest->schemas);
-    for (unsigned i = 0; i < count; i++) {
-        struct name n = parse_name(p, given[i]);
+    for (unsigned i = 0; code == ERR_OK && i < count; i++) {
+        struct name n;
         bool matched = p->options->all_databases;
+        code = parse_name(p, given[i], &n, err);
         for (unsigned k = 0; code == ERR_OK && k < p->schema_count; k++) {
             const struct catalog_schema *s = &p->schemas[k];
-            if (!name_matches(n.schema, s->name) || is_excluded(p, s->name, NULL))
+            if (!name_part_matches(&n.schema, s->name) || is_excluded(p, s->name, NULL))
                 continue;
             unsigned before = p->found_count;
             code = take_from_schema(p, &n, s->name, &matched, err);
-            if (!n.table || p->found_count > before)
+            if (!n.table.text || p->found_count > before)
                 add_schema(p, s);
-            if (code == ERR_OK && !n.table)
+            if (code == ERR_OK && !n.table.text)
                 code = warn_of_programs(p, s->name, err);
         }
         if (code == ERR_OK && !matched)
             code = err_set(err, ERR_NOT_FOUND, "dump %s: %s has no such %s that this account can see",
-                           n.given, db_target(p->conn), n.table ? "table" : "database");
-        if (code != ERR_OK)
-            return code;
+                           n.given, db_target(p->conn), n.table.text ? "table" : "database");
     }
-    return ERR_OK;
+    return code;
 }
 
 static enum err_code read_server(struct planner *p, struct err *err)
@@ -239,6 +206,7 @@ static enum err_code describe_table(struct planner *p, unsigned i, struct plan *
         return code;
     t->dir = archive_slug(p->arena, t->number, t->name);
     out->ddl[i] = arena_strndup(p->arena, text->data, text->len);
+    out->created[i] = found->created;
     char hex[SHA256_HEX_BYTES];
     ddl_digest(out->ddl[i], hex);
     t->ddl_sha256 = arena_strdup(p->arena, hex);
@@ -262,9 +230,6 @@ static void list_locked_tables(struct planner *p, struct plan *out)
         if (p->manifest->tables[i].transactional)
             continue;
         buf_putf(&list, "%s%s READ", list.len ? ", " : "", out->tables[i].from);
-        add_warning(p, p->manifest->tables[i].schema, p->manifest->tables[i].name,
-                    arena_printf(p->arena, "engine %s has no transactions: it is read under a lock",
-                                 p->manifest->tables[i].engine));
     }
     if (list.len)
         out->locked_tables = xstrdup(buf_cstr(&list));
@@ -278,6 +243,7 @@ static enum err_code describe_all(struct planner *p, struct plan *out, struct er
     p->manifest->tables = arena_calloc(p->arena, count + 1, sizeof *p->manifest->tables);
     out->tables = arena_calloc(p->arena, count + 1, sizeof *out->tables);
     out->ddl = arena_calloc(p->arena, count + 1, sizeof *out->ddl);
+    out->created = arena_calloc(p->arena, count + 1, sizeof *out->created);
     struct buf text;
     buf_init(&text, DDL_MAX_BYTES);
     enum err_code code = ERR_OK;
@@ -309,7 +275,24 @@ void plan_free(struct plan *p)
     free(p->locked_tables);
 }
 
-enum err_code plan_check_ddl(struct db_conn *c, const struct manifest *m, struct err *err)
+/* RENAME leaves definitions alone, but the rows of a table that came to the name later are another table's.
+ * The time is in whole seconds: one that was made, planned and replaced within the same second is not seen. */
+static enum err_code check_created(struct db_conn *c, const struct manifest_table *t, const char *created,
+                                   struct err *err)
+{
+    struct buf now;
+    buf_init(&now, 256);
+    enum err_code code = catalog_created(c, t->schema, t->name, &now, err);
+    if (code == ERR_OK && strcmp(buf_cstr(&now), created) != 0)
+        code = err_set(err, ERR_SNAPSHOT,
+                       "dump %s.%s: it was renamed or made anew while the dump ran (DDL): run it again",
+                       t->schema, t->name);
+    buf_free(&now);
+    return code;
+}
+
+enum err_code plan_check_ddl(const struct plan *p, struct db_conn *c, const struct manifest *m,
+                             struct err *err)
 {
     struct buf text;
     buf_init(&text, DDL_MAX_BYTES);
@@ -328,6 +311,8 @@ enum err_code plan_check_ddl(struct db_conn *c, const struct manifest *m, struct
                 err_set(err, ERR_SNAPSHOT,
                         "dump %s.%s: its definition was changed while the dump ran (DDL)%s%s: run it again",
                         t->schema, t->name, code == ERR_OK ? "" : ": ", code == ERR_OK ? "" : why.text);
+        else
+            code = check_created(c, t, p->created[i], err);
     }
     buf_free(&text);
     return code;

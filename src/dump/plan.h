@@ -12,6 +12,7 @@ struct plan {
     struct arena *arena;       /* the manifest's */
     struct scan_table *tables; /* one for each of the manifest's, same order; largest need not be first */
     const char **ddl;          /* SHOW CREATE TABLE of each */
+    const char **created;      /* when each was made or got its name, as the server tells it */
     char *locked_tables;       /* tables without transactions as LOCK TABLES wants them, or NULL; owned */
 };
 
@@ -20,7 +21,9 @@ struct plan {
 enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
                         struct manifest *manifest, struct plan *out, struct err *err);
 void plan_free(struct plan *p);
-/* ERR_SNAPSHOT naming the first table whose definition is not what it was when the plan was made. */
-enum err_code plan_check_ddl(struct db_conn *c, const struct manifest *m, struct err *err);
+/* ERR_SNAPSHOT naming the first table whose definition is not what it was when the plan was made, or whose
+ * name another table has taken. */
+enum err_code plan_check_ddl(const struct plan *p, struct db_conn *c, const struct manifest *m,
+                             struct err *err);
 
 #endif

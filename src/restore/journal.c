@@ -9,6 +9,12 @@
 #include <unistd.h>
 
 #define SQL_MAX_BYTES ((size_t)32 << 20)
+/* How long killed connections may take to end, and how often that is looked at. */
+#define END_WAIT_MS 10000
+#define END_POLL_MS 20
+/* Error numbers of the server. */
+#define NO_SUCH_TABLE  1146
+#define NO_SUCH_SCHEMA 1049
 
 static const char *const STATES[] = {"loading", "verified", "swapped", "undone"};
 
@@ -48,6 +54,8 @@ static void process_start(long pid, char out[32])
     read_line(path, line, sizeof line);
     out[0] = '\0';
     const char *p = strrchr(line, ')'); /* the name before it may hold spaces */
+    if (p && p[1] == ' ' && p[2] == 'Z') /* ended, and nobody has asked how */
+        p = NULL;
     for (int field = 2; p && field < 22; field++)
         p = strchr(p + 1, ' ');
     if (p)
@@ -61,6 +69,15 @@ static void describe_process(long pid, char out[256])
     read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
     process_start(pid, start);
     snprintf(out, 256, "%s %s %ld %s", host, boot, pid, start);
+}
+
+bool journal_owner_is_elsewhere(const struct operation *op)
+{
+    char here[256];
+    describe_process((long)getpid(), here);
+    size_t host_and_boot = strcspn(here, " ") + 1;
+    host_and_boot += strcspn(here + host_and_boot, " ") + 1;
+    return op->owner && strncmp(here, op->owner, host_and_boot) != 0;
 }
 
 bool journal_owner_is_alive(const struct operation *op)
@@ -168,7 +185,21 @@ static enum err_code insert_meta(struct db_conn *c, const struct operation *op, 
     return code;
 }
 
-/* The marker comes last: a schema without one is of a run that died while it wrote the journal. */
+/* SELECT GET_LOCK(...): *got tells. */
+static enum err_code lock_journal(struct db_conn *c, const char *id, bool *got, struct err *err)
+{
+    struct db_rows *rows;
+    enum err_code code = db_queryf(c, &rows, err, "SELECT GET_LOCK('dbsafe:journal:%s', 0)", id);
+    if (code != ERR_OK)
+        return code;
+    const char *const *row = db_row(rows);
+    *got = row && row[0] && row[0][0] == '1';
+    db_rows_free(rows);
+    return ERR_OK;
+}
+
+/* The marker comes last: a schema without one is of a run that died while it wrote the journal, unless its
+ * lock is held. */
 enum err_code journal_create(struct db_conn *c, const struct operation *op, struct err *err)
 {
     static const char *const statements[] = {
@@ -183,7 +214,8 @@ enum err_code journal_create(struct db_conn *c, const struct operation *op, stru
         "CREATE TABLE `dbsafe_%s`.made (name VARCHAR(64) PRIMARY KEY) ENGINE=InnoDB CHARACTER SET utf8mb4 "
         "COLLATE utf8mb4_bin",
         "CREATE TABLE `dbsafe_%s`.connection (id BIGINT UNSIGNED PRIMARY KEY) ENGINE=InnoDB"};
-    enum err_code code = ERR_OK;
+    bool got;
+    enum err_code code = lock_journal(c, op->id, &got, err);
     char sql[512];
     for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
 #pragma GCC diagnostic push
@@ -245,25 +277,44 @@ static enum err_code same_server_life(struct db_conn *c, const struct operation 
     return code;
 }
 
-enum err_code journal_end_connections(struct db_conn *c, const struct operation *op, struct err *err)
+/* *left: how many were still there. */
+static enum err_code kill_connections(struct db_conn *c, const struct operation *op, uint64_t *left,
+                                      struct err *err)
 {
-    bool same;
-    enum err_code code = same_server_life(c, op, &same, err);
-    if (code != ERR_OK || !same)
-        return code;
     struct db_rows *rows;
-    code = db_queryf(
+    enum err_code code = db_queryf(
         c, &rows, err,
         "SELECT c.id FROM `dbsafe_%s`.connection c JOIN information_schema.PROCESSLIST p ON p.ID = c.id"
         " WHERE p.USER = SUBSTRING_INDEX(USER(), '@', 1) AND p.ID <> CONNECTION_ID()",
         op->id);
     if (code != ERR_OK)
         return code;
+    *left = db_row_count(rows);
     const char *const *row;
     while (code == ERR_OK && (row = db_row(rows)))
         code = db_kill(c, strtoul(row[0], NULL, 10), err);
     db_rows_free(rows);
     return code;
+}
+
+enum err_code journal_end_connections(struct db_conn *c, const struct operation *op, struct err *err)
+{
+    bool same;
+    enum err_code code = same_server_life(c, op, &same, err);
+    if (code != ERR_OK || !same)
+        return code;
+    int64_t deadline = clock_monotonic_ms(clock_system()) + END_WAIT_MS;
+    for (;;) {
+        uint64_t left;
+        code = kill_connections(c, op, &left, err);
+        if (code != ERR_OK || left == 0)
+            return code;
+        if (clock_monotonic_ms(clock_system()) >= deadline)
+            return err_set(err, ERR_TIMEOUT,
+                           "end the connections of %s: %" PRIu64 " still work %d s after they were killed",
+                           op->id, left, END_WAIT_MS / 1000);
+        clock_backoff(END_POLL_MS, NULL, NULL);
+    }
 }
 
 /* ---- reading ---- */
@@ -392,8 +443,13 @@ enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operat
     const char *const *row;
     while (code == ERR_OK && (row = db_row(rows))) {
         struct operation *op = &(*out)[(*count)++];
+        *op = (struct operation){0};
         snprintf(op->id, sizeof op->id, "%s", row[0]);
         code = read_operation(c, arena, op, err);
+        if (code == ERR_DB && (db_errno(c) == NO_SUCH_TABLE || db_errno(c) == NO_SUCH_SCHEMA)) {
+            (*count)--; /* another run is just removing it */
+            code = ERR_OK;
+        }
     }
     db_rows_free(rows);
     return code;
@@ -401,17 +457,26 @@ enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operat
 
 /* ---- removing ---- */
 
+/* The names come from tables on the server: whoever may write those must not choose what is dropped here. */
 static enum err_code drop_schema(struct db_conn *c, const char *schema, struct err *err)
 {
+    if (strncmp(schema, "dbsafe_", 7) != 0)
+        return err_set(err, ERR_REFUSED,
+                       "drop database %s: a journal says that dbsafe made it, but its own begin with dbsafe_",
+                       schema);
     struct buf sql;
     buf_init(&sql, 1024);
     buf_put(&sql, "DROP DATABASE IF EXISTS ");
     db_quote_name(&sql, schema);
-    enum err_code code = db_exec(c, "SET SESSION foreign_key_checks=0", err);
-    if (code == ERR_OK)
-        code = db_exec(c, buf_cstr(&sql), err);
+    enum err_code code = db_exec(c, buf_cstr(&sql), err);
     buf_free(&sql);
     return code;
+}
+
+/* The tables that are dropped may refer to each other. */
+static enum err_code without_key_checks(struct db_conn *c, struct err *err)
+{
+    return db_exec(c, "SET SESSION foreign_key_checks=0", err);
 }
 
 static bool is_staging(const char *schema)
@@ -419,9 +484,17 @@ static bool is_staging(const char *schema)
     return strncmp(schema, "dbsafe_stage_", 13) == 0;
 }
 
+static bool was_made(const struct operation *op, const char *schema)
+{
+    for (unsigned i = 0; i < op->schema_count; i++)
+        if (strcmp(op->schemas[i], schema) == 0)
+            return true;
+    return false;
+}
+
 enum err_code journal_drop_staging(struct db_conn *c, const struct operation *op, struct err *err)
 {
-    enum err_code code = ERR_OK;
+    enum err_code code = without_key_checks(c, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)
         if (is_staging(op->schemas[i]))
             code = drop_schema(c, op->schemas[i], err);
@@ -435,10 +508,11 @@ static enum err_code drop_tables_in_given(struct db_conn *c, const struct operat
     struct buf sql;
     buf_init(&sql, 4096);
     enum err_code code = ERR_OK;
-    for (unsigned i = 0; code == ERR_OK && i < op->exchange_count; i++) {
+    for (unsigned i = 0; code == ERR_OK && op->state != OPERATION_UNDONE && i < op->exchange_count; i++) {
         const struct exchange *x = &op->exchanges[i];
         const char *schema = op->swapped ? x->outgoing_schema : op->is_undo ? NULL : x->incoming_schema;
-        if (!schema || strncmp(schema, "dbsafe_", 7) == 0)
+        /* What an undo brings in is the undo data of the operation before: not its own. */
+        if (!schema || was_made(op, schema))
             continue;
         buf_clear(&sql);
         buf_put(&sql, "DROP TABLE IF EXISTS ");
@@ -453,10 +527,69 @@ enum err_code journal_drop(struct db_conn *c, const struct operation *op, struct
 {
     char name[64];
     snprintf(name, sizeof name, "dbsafe_%s", op->id);
-    enum err_code code = drop_tables_in_given(c, op, err);
+    enum err_code code = without_key_checks(c, err);
+    if (code == ERR_OK)
+        code = drop_tables_in_given(c, op, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)
         code = drop_schema(c, op->schemas[i], err);
+    /* The marker goes first: a server that dies in DROP DATABASE may leave any part of the rest. */
+    if (code == ERR_OK)
+        code = db_execf(c, err, "DROP TABLE IF EXISTS `%s`.pending, `%s`.done", name, name);
     return code == ERR_OK ? drop_schema(c, name, err) : code;
+}
+
+/* The ids of schemas of our form that hold no marker. */
+static enum err_code query_markerless(struct db_conn *c, struct db_rows **rows, struct err *err)
+{
+    return db_query(c,
+                    "SELECT SUBSTRING(SCHEMA_NAME, 8) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME REGEXP"
+                    " '^dbsafe_[0-9]{8}t[0-9]{9}_[0-9a-f]{4}$' AND SCHEMA_NAME NOT IN"
+                    " (SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_NAME IN ('pending', 'done'))",
+                    rows, err);
+}
+
+static enum err_code is_markerless(struct db_conn *c, const char *id, bool *is, struct err *err)
+{
+    struct db_rows *rows;
+    enum err_code code = query_markerless(c, &rows, err);
+    *is = false;
+    if (code != ERR_OK)
+        return code;
+    const char *const *row;
+    while ((row = db_row(rows)))
+        *is |= strcmp(row[0], id) == 0;
+    db_rows_free(rows);
+    return ERR_OK;
+}
+
+/* The list may be older than the marker of a run that is just beginning: under its lock it is asked again. */
+static enum err_code sweep_one(struct db_conn *c, const char *id, struct err *err)
+{
+    bool got, is = false;
+    char name[64];
+    snprintf(name, sizeof name, "dbsafe_%s", id);
+    enum err_code code = lock_journal(c, id, &got, err);
+    if (code != ERR_OK || !got)
+        return code;
+    code = is_markerless(c, id, &is, err);
+    if (code == ERR_OK && is)
+        code = drop_schema(c, name, err);
+    if (code == ERR_OK)
+        code = db_execf(c, err, "DO RELEASE_LOCK('dbsafe:journal:%s')", id);
+    return code;
+}
+
+enum err_code journal_sweep(struct db_conn *c, struct err *err)
+{
+    struct db_rows *rows;
+    enum err_code code = query_markerless(c, &rows, err);
+    if (code != ERR_OK)
+        return code;
+    const char *const *row;
+    while (code == ERR_OK && (row = db_row(rows)))
+        code = sweep_one(c, row[0], err);
+    db_rows_free(rows);
+    return code;
 }
 
 enum err_code journal_lock_schema(struct db_conn *c, const char *schema, unsigned wait_s, struct err *err)

@@ -37,6 +37,7 @@ struct operation {
     const char *archive; /* name; may be "" */
     enum operation_state state;
     bool swapped;       /* the marker says done, whatever the state says */
+    bool unknown;       /* the swap may have been done or not: the server could not be asked */
     int64_t swapped_ms; /* wall clock; 0: not yet */
     bool drop_old;      /* --if-exists drop: the outgoing tables are dropped after the swap */
     bool verified;      /* content checksums were compared */
@@ -63,10 +64,13 @@ enum err_code journal_set_result(struct db_conn *c, const struct operation *op, 
 /* Notes a connection that works for this operation, so that --resume can end it. */
 enum err_code journal_add_connection(struct db_conn *c, const struct operation *op, unsigned long id,
                                      struct err *err);
-/* Ends the noted connections that still exist, if the server was not restarted since. */
+/* Ends the noted connections that still exist, if the server was not restarted since, and waits until they are
+ * gone: a killed one may still finish what it was doing. ERR_TIMEOUT after 10 s. */
 enum err_code journal_end_connections(struct db_conn *c, const struct operation *op, struct err *err);
 /* Whether the process that wrote the journal is alive on this host. */
 bool journal_owner_is_alive(const struct operation *op);
+/* Whether it ran on another host: only the locks on its schemas tell whether it still does. */
+bool journal_owner_is_elsewhere(const struct operation *op);
 
 /* All operations on the server, oldest first. */
 enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operation **out, unsigned *count,
@@ -74,6 +78,8 @@ enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operat
 /* Reads the marker again. */
 enum err_code journal_is_done(struct db_conn *c, const struct operation *op, bool *done, struct err *err);
 
+/* Drops what a run left that died while it wrote (or dropped) its journal: it holds nothing of value. */
+enum err_code journal_sweep(struct db_conn *c, struct err *err);
 /* Drops the schemas that the operation made (undo data and staging included), then the journal. */
 enum err_code journal_drop(struct db_conn *c, const struct operation *op, struct err *err);
 /* Drops the operation's staging schemas only. */

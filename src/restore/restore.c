@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define SQL_MAX_BYTES ((size_t)1 << 20)
+/* How long the connections of a run that died may take to end. */
+#define LOCK_WAIT_S 10
 
 struct restore {
     const struct run *run;
@@ -24,8 +26,8 @@ struct restore {
     struct arena *arena;
     struct targets targets;
     struct operation op;
-    bool journalled; /* op stands on the server */
-    bool unknown;    /* the swap's outcome could not be learned */
+    bool begun;     /* something of op may stand on the server */
+    bool journalled; /* its journal is whole */
 };
 
 /* ---- the plan ---- */
@@ -64,15 +66,32 @@ static void plan_exchange(struct restore *r, unsigned i)
     buf_free(&quoted);
 }
 
-static enum err_code plan_operation(struct restore *r, struct err *err)
+/* The schemas that the user names hold tables of one target schema, and are neither each other nor that one. */
+static enum err_code check_given_names(const struct restore_options *o, const struct targets *t, struct err *err)
 {
-    const struct restore_options *o = r->options;
-    struct targets *t = &r->targets;
+    const char *const names[] = {o->staging_schema, o->undo_schema, t->schema_count ? t->schemas[0] : NULL};
     if ((o->staging_schema || o->undo_schema) && t->schema_count > 1)
         return err_set(
             err, ERR_USAGE,
             "restore: --staging-schema and --undo-schema hold tables of one database, the archive has %u",
             t->schema_count);
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned k = i + 1; names[i] && k < 3; k++)
+            if (names[k] && strcmp(names[i], names[k]) == 0)
+                return err_set(err, ERR_USAGE,
+                               "restore: --staging-schema, --undo-schema and the database that is restored are"
+                               " three different ones, and %s was named twice",
+                               names[i]);
+    return ERR_OK;
+}
+
+static enum err_code plan_operation(struct restore *r, struct err *err)
+{
+    const struct restore_options *o = r->options;
+    struct targets *t = &r->targets;
+    enum err_code code = check_given_names(o, t, err);
+    if (code != ERR_OK)
+        return code;
     operation_make_id(r->run, r->op.id);
     r->op.archive = o->archive_name ? o->archive_name : "";
     r->op.drop_old = o->if_exists == IF_EXISTS_DROP;
@@ -133,10 +152,13 @@ static enum err_code lock_targets(struct restore *r, const struct operation *op,
 static enum err_code after_swap(struct restore *r, struct operation *op, struct err *err)
 {
     enum err_code code = fault_point("swap_finish", ERR_DB, err);
+    if (code == ERR_OK && op->drop_old)
+        return journal_drop(r->control, op, err);
+    if (code == ERR_OK)
+        code = journal_drop_staging(r->control, op, err);
+    /* The state comes last: until then --resume takes it up. */
     if (code == ERR_OK)
         code = journal_set_state(r->control, op, OPERATION_SWAPPED, clock_wall_ms(r->run->clock), err);
-    if (code == ERR_OK)
-        code = op->drop_old ? journal_drop(r->control, op, err) : journal_drop_staging(r->control, op, err);
     return code;
 }
 
@@ -171,20 +193,34 @@ static enum err_code reconnect(struct restore *r, struct err *err)
     return db_connect(r->params, NULL, &r->control, err);
 }
 
+/* Triggers and foreign keys may have come since the plan was made, which can be hours ago. */
+static enum err_code check_again(struct restore *r, const struct operation *op, struct err *err)
+{
+    struct refusals found;
+    refusals_begin(&found);
+    enum err_code code = check_live_tables(r->control, op->exchanges, op->exchange_count,
+                                           r->options->assume_no_outside_fks, &found, err);
+    enum err_code refused = refusals_end(&found, "restore", code == ERR_OK ? err : NULL);
+    return code != ERR_OK ? code : refused;
+}
+
 static enum err_code swap(struct restore *r, struct operation *op, struct err *err)
 {
     const struct swap_options options = {r->options->lock_timeout_s, r->options->kill_blockers};
     enum err_code code = fault_point("swap_begin", ERR_DB, err);
     if (code == ERR_OK)
+        code = check_again(r, op, err);
+    if (code == ERR_OK)
         code = swap_run(r->run, r->params, r->control, op, &options, err);
-    r->unknown = code == ERR_DB_LOST;
     if (code != ERR_OK)
         return code;
-    /* The connection may be gone although the swap was done. */
-    if (cancel_fired(r->run->cancel) || db_exec(r->control, "DO 0", NULL) != ERR_OK)
+    code = after_swap(r, op, err);
+    /* A cancelled or lost connection is no reason to leave remains: the swap was done. */
+    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
         code = reconnect(r, err);
-    if (code == ERR_OK)
-        code = after_swap(r, op, err);
+        if (code == ERR_OK)
+            code = after_swap(r, op, err);
+    }
     if (code != ERR_OK)
         log_warn(r->run->log, "restore %s is done, but its remains could not be removed: %s", op->id,
                  err->text);
@@ -211,11 +247,15 @@ static enum err_code resume(struct restore *r, struct operation *op, bool *finis
                        "resume restore %s: it was begun from %s; name that archive, or clear it away with"
                        " `dbsafe undo %s`",
                        op->id, op->archive, op->id);
-    enum err_code code = journal_end_connections(r->control, op, err);
+    enum err_code code = journal_owner_is_elsewhere(op) ? lock_targets(r, op, LOCK_WAIT_S, err) : ERR_OK;
     if (code == ERR_OK)
-        code = lock_targets(r, op, 10, err);
+        code = journal_end_connections(r->control, op, err);
+    if (code == ERR_OK)
+        code = lock_targets(r, op, LOCK_WAIT_S, err);
     if (code == ERR_OK) /* read again: now nobody changes it */
         code = journal_is_done(r->control, op, &op->swapped, err);
+    if (code == ERR_OK)
+        code = journal_add_connection(r->control, op, db_id(r->control), err);
     if (code != ERR_OK)
         return code;
     if (op->swapped) {
@@ -285,9 +325,12 @@ static enum err_code begin(struct restore *r, struct err *err)
     enum err_code code = lock_targets(r, &r->op, 0, err);
     if (code == ERR_OK)
         code = journal_identify(r->control, r->arena, &r->op, err);
-    r->journalled = code == ERR_OK;
+    if (code == ERR_OK)
+        code = journal_sweep(r->control, err);
+    r->begun = code == ERR_OK;
     if (code == ERR_OK)
         code = journal_create(r->control, &r->op, err);
+    r->journalled = code == ERR_OK;
     if (code == ERR_OK)
         code = journal_add_connection(r->control, &r->op, db_id(r->control), err);
     if (code == ERR_OK)
@@ -324,14 +367,12 @@ static enum err_code fill(struct restore *r, struct err *err)
 }
 
 /* After a failure before the swap nothing of ours stays, except for a verified staging whose swap was only
- * kept waiting. */
+ * kept waiting or lost its server. */
 static void clean_up(struct restore *r, enum err_code why, struct err *err)
 {
-    if (!r->journalled || r->op.swapped)
+    if (!r->begun || r->op.swapped || r->op.unknown)
         return;
-    if (r->unknown)
-        return;
-    if (why == ERR_TIMEOUT && r->op.state == OPERATION_VERIFIED) {
+    if ((why == ERR_TIMEOUT || why == ERR_DB_LOST) && r->op.state == OPERATION_VERIFIED) {
         err_hint(err,
                  "; the verified tables are kept: the same command with --resume tries only the swap again, "
                  "`dbsafe undo %s`"
@@ -341,7 +382,7 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
     }
     struct err failed;
     enum err_code code = reconnect(r, &failed);
-    if (code == ERR_OK)
+    if (code == ERR_OK && r->journalled)
         code = journal_end_connections(r->control, &r->op, &failed);
     if (code == ERR_OK)
         code = journal_drop(r->control, &r->op, &failed);

@@ -91,7 +91,8 @@ static const char TRANSACTIONS_QUERY[] =
     "t.trx_mysql_thread_id"
     " WHERE p.ID <> CONNECTION_ID() ORDER BY 4 DESC";
 
-static enum err_code find_blockers(struct db_conn *c, const struct operation *op, struct db_rows **rows)
+static enum err_code find_blockers(struct db_conn *c, const struct operation *op, struct db_rows **rows,
+                                   bool *exact)
 {
     struct buf sql;
     buf_init(&sql, SQL_MAX_BYTES);
@@ -99,6 +100,7 @@ static enum err_code find_blockers(struct db_conn *c, const struct operation *op
     /* trx_started is in the server's own time zone. */
     db_exec(c, "SET SESSION time_zone='SYSTEM'", NULL);
     enum err_code code = db_query(c, buf_cstr(&sql), rows, NULL);
+    *exact = code == ERR_OK;
     if (code != ERR_OK)
         code = db_query(c, TRANSACTIONS_QUERY, rows, NULL);
     db_exec(c, "SET SESSION time_zone='+00:00'", NULL);
@@ -106,22 +108,27 @@ static enum err_code find_blockers(struct db_conn *c, const struct operation *op
     return code;
 }
 
-/* Fills names with "connection 12 (app@10.0.0.5, open for 63 s), ..."; ends them when told so. */
+/* Fills names with "connection 12 (app@10.0.0.5, open for 63 s), ..."; ends them when told so: where nobody
+ * knows which of the open transactions it is, one a try, the oldest first. */
 static void look_for_blockers(const struct run *run, struct db_conn *c, const struct operation *op,
                               bool end_them, struct buf *names)
 {
     struct db_rows *rows;
+    bool exact;
     buf_clear(names);
-    if (find_blockers(c, op, &rows) != ERR_OK) {
+    if (find_blockers(c, op, &rows, &exact) != ERR_OK) {
         buf_put(names, "not visible to this account: PROCESS would show them");
         return;
     }
     const char *const *row;
     for (unsigned n = 0; (row = db_row(rows)); n++) {
         if (n < BLOCKERS_NAMED)
-            buf_putf(names, "%sconnection %s (%s@%s, open for %s s)", n ? ", " : "", row[0], row[1], row[2],
-                     row[3] ? row[3] : "?");
-        if (!end_them)
+            buf_putf(names, "%sconnection %s (%s@%s, open for %s s)",
+                     n       ? ", "
+                     : exact ? ""
+                             : "one of the open transactions: ",
+                     row[0], row[1], row[2], row[3] ? row[3] : "?");
+        if (!end_them || (n > 0 && !exact))
             continue;
         struct err err;
         if (db_kill(c, strtoul(row[0], NULL, 10), &err) == ERR_OK)
@@ -137,29 +144,10 @@ static void look_for_blockers(const struct run *run, struct db_conn *c, const st
 
 /* ---- the exchange ---- */
 
-/* A RENAME that still waits for its locks would be done after we asked: it is ended first. */
-static enum err_code end_rename(struct db_conn *c, unsigned long id, struct err *err)
-{
-    for (bool there = true; there;) {
-        struct db_rows *rows;
-        enum err_code code =
-            db_queryf(c, &rows, err,
-                      "SELECT ID FROM information_schema.PROCESSLIST WHERE ID=%lu AND ID<>CONNECTION_ID()"
-                      " AND INFO LIKE 'RENAME TABLE%%'",
-                      id);
-        if (code != ERR_OK)
-            return code;
-        there = db_row(rows) != NULL;
-        db_rows_free(rows);
-        if (there && db_kill(c, id, err) == ERR_OK)
-            clock_backoff(20, NULL, err);
-    }
-    return ERR_OK;
-}
-
-/* After a lost connection only the marker knows. */
-static enum err_code ask_marker(const struct run *run, const struct db_params *params, unsigned long id,
-                                struct operation *op, struct err *err)
+/* After a lost connection only the marker knows, and only once that connection is gone from the server: its
+ * RENAME, waiting for locks or not even read from the network, would be done after we asked. */
+static enum err_code ask_marker(const struct run *run, const struct db_params *params, struct operation *op,
+                                struct err *err)
 {
     int64_t deadline = clock_monotonic_ms(run->clock) + ASK_AGAIN_MS;
     struct err lost = *err;
@@ -167,7 +155,7 @@ static enum err_code ask_marker(const struct run *run, const struct db_params *p
         struct db_conn *c = NULL;
         enum err_code code = db_connect(params, NULL, &c, err);
         if (code == ERR_OK)
-            code = end_rename(c, id, err);
+            code = journal_end_connections(c, op, err);
         if (code == ERR_OK)
             code = journal_is_done(c, op, &op->swapped, err);
         db_close(c);
@@ -176,6 +164,7 @@ static enum err_code ask_marker(const struct run *run, const struct db_params *p
         if (clock_monotonic_ms(run->clock) >= deadline || clock_backoff(200, run->cancel, NULL) != ERR_OK)
             break;
     }
+    op->unknown = true;
     return err_set(err, ERR_DB_LOST,
                    "swap %s: the connection ended in mid-swap and the server cannot be asked (%s); the "
                    "tables are all old or all"
@@ -194,7 +183,7 @@ static enum err_code try_rename(const struct run *run, const struct db_params *p
     if (code == ERR_OK)
         op->swapped = true;
     else if (code == ERR_DB_LOST || cancel_fired(run->cancel))
-        code = ask_marker(run, params, db_id(c), op, err);
+        code = ask_marker(run, params, op, err);
     return code;
 }
 

@@ -55,6 +55,10 @@ static enum err_code map_schema(const char *schema, const struct restore_options
             break;
         }
     }
+    static const char *const system[] = {"mysql", "sys", "information_schema", "performance_schema"};
+    for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
+        if (strcmp(*out, system[i]) == 0)
+            return err_set(err, ERR_USAGE, "restore into %s: that database is the server's own", *out);
     if (strncmp(*out, "dbsafe_", 7) == 0)
         return err_set(err, ERR_USAGE, "restore into %s: names that begin with dbsafe_ are dbsafe's own",
                        *out);
@@ -82,13 +86,13 @@ static enum err_code add_schema(struct targets *t, const char *schema, const cha
 
 static bool can_wait(enum ddl_kind kind)
 {
-    return kind == DDL_UNIQUE || kind == DDL_KEY || kind == DDL_FULLTEXT;
+    return kind == DDL_UNIQUE || kind == DDL_KEY || kind == DDL_FULLTEXT || kind == DDL_SPATIAL;
 }
 
 /*
  * Secondary keys are added after the data, except where a key must be there from the start: for the
- * AUTO_INCREMENT column or a foreign key.  Such a table keeps all its keys, so that their order stays as it
- * was.  A versioned table refuses ALTER.
+ * AUTO_INCREMENT column or a foreign key.  A table has all of them added or none, so that their order stays
+ * as it was.  A versioned table refuses ALTER.
  */
 static void choose_deferred(struct target *t, bool is_parent, struct arena *arena)
 {

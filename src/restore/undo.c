@@ -158,7 +158,9 @@ static enum err_code clear_unswapped(struct undo *u, const struct operation *op,
     snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
     if (options->dry_run)
         return ERR_OK;
-    enum err_code code = journal_end_connections(u->control, op, err);
+    enum err_code code = journal_owner_is_elsewhere(op) ? lock_schemas(u, op, err) : ERR_OK;
+    if (code == ERR_OK)
+        code = journal_end_connections(u->control, op, err);
     if (code == ERR_OK)
         code = lock_schemas(u, op, err);
     bool done = false;
@@ -172,6 +174,28 @@ static enum err_code clear_unswapped(struct undo *u, const struct operation *op,
     if (code == ERR_OK)
         log_info(u->run->log, "%s %s was never swapped: its staging is removed, live tables are as they were",
                  op->is_undo ? "undo" : "restore", op->id);
+    return code;
+}
+
+/* A new control connection after a cancellation or loss. */
+static enum err_code reconnect(struct undo *u, struct err *err)
+{
+    db_close(u->control);
+    u->control = NULL;
+    return db_connect(u->params, NULL, &u->control, err);
+}
+
+/* The state comes last: until then the next undo takes it up.  old is NULL when its journal is gone already. */
+static enum err_code after_swap_back(struct undo *u, struct operation *old, const struct operation *op,
+                                     struct err *err)
+{
+    enum err_code code = fault_point("undo_swapped", ERR_DB, err);
+    if (old)
+        old->state = OPERATION_UNDONE; /* it keeps nothing any more */
+    if (code == ERR_OK && old)
+        code = journal_drop(u->control, old, err);
+    if (code == ERR_OK)
+        code = journal_set_state(u->control, op, OPERATION_SWAPPED, clock_wall_ms(u->run->clock), err);
     return code;
 }
 
@@ -192,20 +216,86 @@ static enum err_code swap_back(struct undo *u, struct operation *old, struct ope
         code = swap_run(u->run, u->params, u->control, op, &swapping, err);
     if (code != ERR_OK) {
         struct db_conn *c = NULL;
-        if (code != ERR_DB_LOST && db_connect(u->params, NULL, &c, NULL) == ERR_OK)
+        if (!op->unknown && db_connect(u->params, NULL, &c, NULL) == ERR_OK)
             journal_drop(c, op, NULL);
         db_close(c);
         return code;
     }
     struct err late;
-    code = journal_set_state(u->control, op, OPERATION_SWAPPED, clock_wall_ms(u->run->clock), &late);
-    if (code == ERR_OK)
-        code = fault_point("undo_swapped", ERR_DB, &late);
-    if (code == ERR_OK)
-        code = journal_drop(u->control, old, &late); /* it keeps nothing any more */
+    code = after_swap_back(u, old, op, &late);
+    /* A cancelled or lost connection is no reason to leave remains: the swap was done. */
+    if (cancel_fired(u->run->cancel) || code == ERR_DB_LOST) {
+        code = reconnect(u, &late);
+        if (code == ERR_OK)
+            code = after_swap_back(u, old, op, &late);
+    }
     if (code != ERR_OK)
         log_warn(u->run->log, "undo %s is done, but the remains of %s could not be removed: %s", op->id,
                  old->id, late.text);
+    return ERR_OK;
+}
+
+/* ---- undos of processes that died ---- */
+
+static const struct operation *newest_swapped(const struct undo *u)
+{
+    const struct operation *newest = NULL;
+    for (unsigned i = 0; i < u->op_count; i++)
+        if (u->ops[i].swapped)
+            newest = &u->ops[i];
+    return newest;
+}
+
+static struct operation *find_id(struct undo *u, const char *id)
+{
+    for (unsigned i = 0; i < u->op_count; i++)
+        if (strcmp(u->ops[i].id, id) == 0)
+            return &u->ops[i];
+    return NULL;
+}
+
+/* Before its swap it is cleared away, behind it its work is finished; op->swapped tells. */
+static enum err_code settle(struct undo *u, struct operation *op, struct err *err)
+{
+    /* Where it still runs it holds the locks. */
+    enum err_code code = lock_schemas(u, op, err);
+    if (code == ERR_OK)
+        code = journal_is_done(u->control, op, &op->swapped, err);
+    if (code != ERR_OK)
+        return code;
+    log_info(u->run->log, "undo %s was never finished: %s", op->id,
+             op->swapped ? "it had been swapped, its remains are removed" : "it is cleared away");
+    return op->swapped ? after_swap_back(u, find_id(u, op->undoes), op, err)
+                       : journal_drop(u->control, op, err);
+}
+
+/* Whether that was all that was asked for. */
+static bool answers(const struct undo *u, const struct operation *op, const char *id)
+{
+    if (!id)
+        return op->swapped && op == newest_swapped(u);
+    return strcmp(id, op->swapped ? op->undoes : op->id) == 0;
+}
+
+static enum err_code settle_dead_undos(struct undo *u, const char *id, struct restore_result *result,
+                                       bool *finished, struct err *err)
+{
+    for (unsigned i = 0; i < u->op_count; i++) {
+        struct operation *op = &u->ops[i];
+        if (!op->is_undo || !op->undoes || op->state >= OPERATION_SWAPPED || journal_owner_is_alive(op))
+            continue;
+        enum err_code code = settle(u, op, err);
+        if (code == ERR_LOCKED)
+            continue;
+        if (code != ERR_OK)
+            return code;
+        if (!answers(u, op, id))
+            continue;
+        *finished = true;
+        snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
+        result->tables = op->exchange_count;
+        result->swapped = op->swapped;
+    }
     return ERR_OK;
 }
 
@@ -224,10 +314,15 @@ enum err_code undo_run(const struct run *run, const struct db_params *db, const 
     struct undo u;
     struct operation *old = NULL, op = {0};
     *result = (struct restore_result){0};
+    bool finished = false;
     enum err_code code = open_undo(&u, run, db, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && !options->dry_run)
+        code = journal_sweep(u.control, err);
+    if (code == ERR_OK && !options->dry_run)
+        code = settle_dead_undos(&u, options->restore_id, result, &finished, err);
+    if (code == ERR_OK && !finished)
         code = find_operation(&u, options->restore_id, &old, err);
-    if (code != ERR_OK)
+    if (code != ERR_OK || finished)
         goto out;
     if (!old->swapped) {
         code = clear_unswapped(&u, old, options, result, err);
@@ -320,12 +415,14 @@ void undo_list_free(struct undo_entry *entries, unsigned count)
     free(entries);
 }
 
-static enum err_code purge_one(struct undo *u, const struct operation *op, bool dry_run, struct err *err)
+static enum err_code purge_one(struct undo *u, struct operation *op, bool dry_run, struct err *err)
 {
     log_info(u->run->log, "%s the undo data of %s %s (%u tables)", dry_run ? "would drop" : "dropping",
              op->is_undo ? "undo" : "restore", op->id, op->exchange_count);
     if (dry_run)
         return ERR_OK;
+    if (was_undone(u, op))
+        op->state = OPERATION_UNDONE;
     enum err_code code = lock_schemas(u, op, err);
     return code == ERR_OK ? journal_drop(u->control, op, err) : code;
 }
@@ -345,7 +442,7 @@ enum err_code undo_purge(const struct run *run, const struct db_params *db, cons
                 op->swapped ? "" : "; this one was never swapped: `dbsafe undo ID` clears it away");
     }
     for (unsigned i = 0; code == ERR_OK && i < u.op_count; i++) {
-        const struct operation *op = &u.ops[i];
+        struct operation *op = &u.ops[i];
         if ((restore_id && strcmp(op->id, restore_id) != 0) || !is_purgeable(&u, op))
             continue;
         code = purge_one(&u, op, dry_run, err);

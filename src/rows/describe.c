@@ -22,8 +22,8 @@ static const struct travel TRAVELS[] = {
     {"int", NULL, NULL, true, true},
     {"bigint", NULL, NULL, true, true},
     {"decimal", NULL, NULL, true, true},
-    {"double", "CAST(%s AS DOUBLE)", NULL, true, true},
-    {"float", NULL, NULL, true, true}, /* select: see flavour */
+    {"double", NULL, NULL, true, true}, /* select: see flavour */
+    {"float", NULL, NULL, true, true},  /* the same */
     {"year", NULL, NULL, true, true},
     {"date", NULL, NULL, true, true},
     {"time", NULL, NULL, true, true},
@@ -55,7 +55,7 @@ static const char *select_expression(struct arena *arena, const struct catalog_c
                                      struct flavour flavour)
 {
     const char *format = find_travel(col->data_type)->select;
-    if (strcmp(col->data_type, "float") == 0)
+    if (strcmp(col->data_type, "float") == 0 || strcmp(col->data_type, "double") == 0)
         format = flavour_float_format(flavour);
     struct buf quoted;
     buf_init(&quoted, EXPRESSION_MAX_BYTES);

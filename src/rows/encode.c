@@ -164,8 +164,10 @@ enum err_code row_encode_pieces(const struct encoder *e, const struct row *row, 
                                 void *arg, struct rowsum *sum, struct err *err)
 {
     char *out = xmalloc(ROW_PIECE_BYTES);
-    struct pieces p = {piece, arg, XXH3_createState()};
-    XXH3_128bits_reset(p.state);
+    XXH3_state_t state;
+    XXH3_INITSTATE(&state);
+    XXH3_128bits_reset(&state);
+    struct pieces p = {piece, arg, &state};
     enum err_code code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < e->column_count; i++) {
         size_t offset = 0, bytes = row->values[i] ? row->lengths[i] : 0;
@@ -186,9 +188,8 @@ enum err_code row_encode_pieces(const struct encoder *e, const struct row *row, 
         if (code == ERR_OK)
             code = give(&p, out, (size_t)(dst - out), last, err);
     }
-    XXH128_hash_t hash = XXH3_128bits_digest(p.state);
+    XXH128_hash_t hash = XXH3_128bits_digest(&state);
     *sum = (struct rowsum){hash.low64, hash.high64};
-    XXH3_freeState(p.state);
     free(out);
     return code;
 }

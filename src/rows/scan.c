@@ -67,10 +67,24 @@ static enum err_code table_error(struct worker *w, const struct scan_table *t, s
             err_hint(err, "; its definition was changed while it was read (DDL): run it again");
         }
         break;
+    case ER_LOCK_WAIT_TIMEOUT:
+        if (code == ERR_DB_RETRY) {
+            code = err->code = ERR_TIMEOUT;
+            err_hint(err, "; another session has it locked, or waits to change its definition (DDL)");
+        }
+        break;
     default:
         break;
     }
     return code;
+}
+
+/* The same for a statement that db_query has already described, without the table. */
+static enum err_code query_error(struct worker *w, const struct scan_table *t, enum err_code code,
+                                 struct err *err)
+{
+    bool said = (code == ERR_DB || code == ERR_DB_RETRY) && db_errno(w->conn) != 0;
+    return said ? table_error(w, t, err) : code;
 }
 
 /* ---- the queue of ranges ---- */
@@ -352,7 +366,7 @@ static enum err_code share_range(struct worker *w, struct range *r, struct err *
     struct range *upper;
     enum err_code code = range_split(w->conn, t->table, t->from, r, &upper, err);
     if (code != ERR_OK)
-        return code == ERR_DB ? table_error(w, t, err) : code;
+        return query_error(w, t, code, err);
     if (upper) {
         lock_take(s->lock);
         push_range_locked(s, upper);
@@ -392,13 +406,13 @@ static enum err_code read_keys(struct worker *w, struct range *r, struct err *er
 
 static enum err_code count_table(struct worker *w, struct scan_table *t, struct err *err)
 {
-    if (t->rows > w->scan->options->count_check_rows)
+    if (t->moving || t->rows > w->scan->options->count_check_rows)
         return ERR_OK;
     struct db_rows *rows;
     enum err_code code = db_queryf(w->conn, &rows, err, "SELECT COUNT(*) FROM %s%s", t->from,
                                    t->table->system_versioned ? " FOR SYSTEM_TIME ALL" : "");
     if (code != ERR_OK)
-        return code == ERR_DB ? table_error(w, t, err) : code;
+        return query_error(w, t, code, err);
     const char *const *row = db_row(rows);
     uint64_t counted = row && row[0] ? strtoull(row[0], NULL, 10) : 0;
     db_rows_free(rows);

@@ -18,6 +18,7 @@ struct scan_table {
     const struct manifest_table *table; /* columns and key */
     const char *from;                   /* quoted "`schema`.`name`" to read from */
     uint64_t rows_estimate, bytes_estimate;
+    bool moving; /* no snapshot and no lock holds its rows still: they are not counted again */
     /* results: */
     uint64_t rows, plain_bytes;
     struct rowsum checksum;

@@ -41,14 +41,14 @@ def client_env(home, extra=None):
     env["XDG_DATA_HOME"] = f"{home}/.local/share"
     env["XDG_CONFIG_HOME"] = f"{home}/.config"
     env["LC_ALL"] = "C.UTF-8"
-    env["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=1:abort_on_error=0"
+    env["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=1:abort_on_error=0:fast_unwind_on_malloc=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1"
     env["TSAN_OPTIONS"] = "exitcode=98:halt_on_error=0"
-    for name in ("asan", "lsan", "tsan"):
+    env["LSAN_OPTIONS"] = "print_suppressions=0"
+    for name in ("lsan", "tsan"):  # what third-party libraries are known for; see the files
         suppressions = ROOT / "tests" / f"{name}.supp"
         if suppressions.exists():
-            env.setdefault(f"{name.upper()}_OPTIONS", "")
-            env[f"{name.upper()}_OPTIONS"] += f":suppressions={suppressions}"
+            env[f"{name.upper()}_OPTIONS"] += f":print_suppressions=0:suppressions={suppressions}"
     env.update({k: str(v) for k, v in (extra or {}).items() if v is not None})
     for k, v in (extra or {}).items():
         if v is None:

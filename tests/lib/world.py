@@ -11,7 +11,7 @@ CREATE DATABASE world CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 USE world;
 CREATE TABLE parent (
   id INT NOT NULL AUTO_INCREMENT, code VARCHAR(20) NOT NULL, note TEXT NULL, score FLOAT NULL,
-  upper_code VARCHAR(20) GENERATED ALWAYS AS (UPPER(code)) STORED, CONSTRAINT positive CHECK (id > 0),
+  upper_code VARCHAR(20) GENERATED ALWAYS AS (UPPER(code)) STORED, CONSTRAINT positive CHECK (code <> ''),
   PRIMARY KEY (id), UNIQUE KEY code (code), KEY upper_code (upper_code), FULLTEXT KEY note (note)
 ) ENGINE=InnoDB;
 CREATE TABLE child (
@@ -33,7 +33,7 @@ CREATE TABLE large (
   FULLTEXT KEY t (t), FULLTEXT KEY bt (b, t), CONSTRAINT a_range CHECK (a >= 0)
 ) ENGINE=InnoDB;
 INSERT INTO parent (id, code, note, score) SELECT seq, CONCAT('c', seq), CONCAT('anotação número ', seq), seq / 3 FROM seq_1_to_60;
-INSERT INTO child (parent, code) SELECT 1 + seq % 60, CONCAT('c', 1 + seq % 60) FROM seq_1_to_200;
+INSERT INTO child (id, parent, code) SELECT seq, 1 + seq % 60, CONCAT('c', 1 + seq % 60) FROM seq_1_to_200;
 INSERT INTO tree SELECT seq, NULLIF(seq DIV 2, 0) FROM seq_1_to_63;
 SET foreign_key_checks = 0;
 INSERT INTO circle_a SELECT seq, 21 - seq FROM seq_1_to_20;
@@ -90,13 +90,14 @@ class WorldCase(TestCase):
         cls.old = table_digests(s, "world")
 
     def live(self):
-        """"old", "new", or a list of the tables that are neither of the two as a whole."""
+        """"old", "new", or what is different from both."""
         now = table_digests(self.server, "world")
         if now == self.old:
             return "old"
         if now == self.new:
             return "new"
-        return sorted(t for t in self.old.keys() | self.new.keys() | now.keys() if now.get(t) != self.new.get(t))
+        return {t: (now.get(t), self.old.get(t), self.new.get(t)) for t in self.old.keys() | now.keys()
+                if now.get(t) not in (self.old.get(t), self.new.get(t))} or "old and new tables mixed"
 
     def back_to_old(self):
         """Live tables changed again, nothing of dbsafe on the server."""

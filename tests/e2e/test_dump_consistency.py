@@ -1,0 +1,501 @@
+"""Every archive shows one moment: under writers, by each method and privilege, or the dump says that it cannot."""
+
+import signal
+import threading
+import time
+
+import pymysql
+
+from lib import FULL, TestCase, rng, sample, wait_until
+from lib.archive import Archive
+
+DUMPS = 100 if FULL else 6
+TABLES = 8
+ROWS = 1500
+EACH = 1000
+TOTAL = TABLES * ROWS * EACH
+BASIC = "SELECT, SHOW VIEW, LOCK TABLES, TRIGGER ON bank.*"
+
+
+def make_bank(server):
+    """Tables that together always hold TOTAL."""
+    server.sql("CREATE DATABASE bank")
+    for i in range(TABLES):
+        server.sql(f"CREATE TABLE bank.t{i} (id INT PRIMARY KEY, v BIGINT NOT NULL) SELECT seq id, {EACH} v FROM seq_1_to_{ROWS}",
+                   schema="mysql")
+
+
+class Writers:
+    """Threads that move amounts from one table to another, in transactions, until the end of the with block."""
+
+    def __init__(self, server, threads=3, unlogged=0, pause=0.0):
+        self.server, self.pause = server, pause
+        self.kinds = ["logged"] * threads + ["unlogged"] * unlogged
+        self.stop = threading.Event()
+        self.commits = [0] * len(self.kinds)
+        self.problems = []
+
+    def work(self, number):
+        try:
+            r = rng(f"writer {number}")
+            connection = self.server.connect(autocommit=False)
+            with connection.cursor() as cursor:
+                if self.kinds[number] == "unlogged":
+                    cursor.execute("SET SESSION sql_log_bin=0")
+                while not self.stop.is_set():
+                    giver, taker = r.sample(range(TABLES), 2)
+                    amount, row = r.randrange(1, 50), r.randrange(1, ROWS + 1)
+                    try:
+                        cursor.execute(f"UPDATE bank.t{giver} SET v=v-{amount} WHERE id={row}")
+                        cursor.execute(f"UPDATE bank.t{taker} SET v=v+{amount} WHERE id={r.randrange(1, ROWS + 1)}")
+                        connection.commit()
+                        self.commits[number] += 1
+                    except pymysql.err.OperationalError as e:
+                        if e.args[0] != 1213:
+                            raise
+                        connection.rollback()
+                    if self.pause:
+                        self.stop.wait(self.pause * (0.5 + r.random()))
+            connection.close()
+        except Exception as e:  # reported by the test's own thread
+            self.problems.append(e)
+
+    def __enter__(self):
+        self.threads = [threading.Thread(target=self.work, args=(i,)) for i in range(len(self.kinds))]
+        for thread in self.threads:
+            thread.start()
+        wait_until(lambda: self.problems or all(self.commits), what="the writers' first commits")
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+        if self.problems:
+            raise self.problems[0]
+
+
+class Bank(TestCase):
+    server_options = {}
+
+    @classmethod
+    def setUpClass(cls):
+        if cls is Bank:
+            return
+        cls.server = cls.use_server(**cls.server_options)
+        make_bank(cls.server)
+
+    def tearDown(self):
+        if self.server:
+            self.server.sql("FLUSH TABLES")  # nothing may be left locked
+
+    def total(self, archive):
+        return sum(int(row[1]) for i in range(TABLES) for row in archive.rows(f"bank.t{i}"))
+
+    def dump(self, *args, account=None, check=0, path=None):
+        path = path or self.server.folder / "one.tar"
+        path.unlink(missing_ok=True)
+        result = self.server.dbsafe("dump", "bank", "--threads", "4", "--count-check", "always", "-o", path, *args, check=check,
+                                    defaults_file=account, timeout=60)
+        return result, Archive(path) if path.exists() else None
+
+    def dumps(self, *args, account=None, methods, at_least=0.95, **writers):
+        """DUMPS dumps under writers: those that succeed are consistent and say how; the others exit 9 and leave nothing."""
+        good, seen = 0, []
+        with Writers(self.server, **writers) as w:
+            for _ in range(DUMPS):
+                result, archive = self.dump(*args, account=account, check=(0, 9))
+                if result.rc == 9:
+                    self.assertIsNone(archive)
+                    continue
+                good += 1
+                self.assertEqual(self.total(archive), TOTAL, f"{archive.consistency}\n{result}")
+                self.assertIn(archive.consistency["method"], methods, str(result))
+                self.assertTrue(archive.consistency["proof"])
+                self.assertGreaterEqual(archive.consistency["tries"], 1)
+                self.assertTrue(all(t["counted"] for t in archive.manifest["tables"]))
+                seen.append(archive.consistency)
+        self.assertGreaterEqual(good, at_least * DUMPS)
+        counts = {m: sum(c["method"] == m for c in seen) for m in methods}
+        print(f"{self.id()}: {good} of {DUMPS} succeeded, methods {counts}, "
+              f"at most {max([c['tries'] for c in seen], default=0)} tries, {sum(w.commits)} commits")
+        return seen
+
+
+class BinlogOn(Bank):
+    server_options = {"binlog": True}
+
+    def test_position_and_counter(self):
+        account = self.server.account(BASIC, "PROCESS, BINLOG MONITOR ON *.*")
+        for c in self.dumps(account=account, methods=["binlog-position", "single-reader"], pause=0.002):
+            if c["method"] != "binlog-position":
+                continue
+            self.assertEqual(len(c["workers"]), 4)
+            self.assertEqual(len({(w["binlog_file"], w["binlog_position"]) for w in c["workers"]}), 1)
+            self.assertTrue(c["workers"][0]["binlog_file"])
+            self.assertGreater(c["trx_before"], 0)
+            self.assertEqual(c["trx_before"], c["trx_after"])
+            self.assertRegex(c["gtid"], r"^0-1-\d+$")
+            self.assertNotIn("only", c["proof"])
+
+    def test_position_alone_says_what_it_covers(self):
+        account = self.server.account(BASIC, "BINLOG MONITOR ON *.*")
+        seen = self.dumps(account=account, methods=["binlog-position", "single-reader"], pause=0.002)
+        proofs = {c["proof"] for c in seen if c["method"] == "binlog-position"}
+        self.assertEqual(len(proofs), 1)
+        self.assertIn("logged transactions only", proofs.pop())
+
+    def test_flat_out(self):
+        """Writers without a pause: a quiet moment is rare, and the dump falls back rather than fail or lie."""
+        self.dumps(methods=["binlog-position", "backup-stage", "single-reader"], threads=4)
+
+    def test_unlogged_writers_are_caught(self):
+        account = self.server.account(BASIC, "PROCESS, BINLOG MONITOR ON *.*")
+        self.dumps(account=account, methods=["binlog-position", "single-reader"], threads=0, unlogged=3, pause=0.002)
+        self.dumps("--consistency", "binlog-position", account=account, methods=["binlog-position"], at_least=0, threads=1,
+                   unlogged=3)
+
+    def test_without_any_privilege(self):
+        """Not even whether the binlog is filtered can be known: one reader."""
+        account = self.server.account(BASIC)
+        seen = self.dumps(account=account, methods=["single-reader"])
+        self.assertEqual({len(c["workers"]) for c in seen}, {1})
+        result, _ = self.dump(account=account)
+        self.assertIn("one reader", result.err)
+
+    def test_backup_stage(self):
+        account = self.server.account(BASIC, "RELOAD ON *.*")
+        for c in self.dumps("--consistency", "backup-stage", account=account, methods=["backup-stage"]):
+            self.assertEqual(len(c["workers"]), 4)
+            self.assertIn("BLOCK_COMMIT", c["proof"])
+
+    def test_backup_stage_holds_unlogged_writers_too(self):
+        account = self.server.account(BASIC, "RELOAD ON *.*")
+        self.dumps("--consistency", "backup-stage", account=account, methods=["backup-stage"], threads=1, unlogged=3)
+
+    def test_single_reader(self):
+        self.dumps("--consistency", "single-reader", methods=["single-reader"])
+
+    def test_one_thread_needs_no_proof(self):
+        result, archive = self.dump("--threads", "1")
+        self.assertEqual(archive.consistency["method"], "single-reader")
+        self.assertNotIn("warning", result.err)
+
+    def test_what_cannot_be_done_is_said(self):
+        account = self.server.account(BASIC)
+        for method, missing in (("binlog-position", "not readable"), ("trx-counter", "PROCESS missing"),
+                                ("backup-stage", "RELOAD missing")):
+            with self.subTest(method):
+                result, archive = self.dump("--consistency", method, account=account, check=9)
+                self.assertIsNone(archive)
+                self.assertIn(method, result.err)
+                self.assertIn(missing, result.err)
+                self.assertIn("single-reader", result.err)
+
+
+class BinlogOff(Bank):
+    def test_trx_counter(self):
+        account = self.server.account(BASIC, "PROCESS ON *.*")
+        for c in self.dumps(account=account, methods=["trx-counter", "single-reader"], pause=0.002):
+            if c["method"] == "trx-counter":
+                self.assertGreater(c["trx_before"], 0)
+                self.assertEqual(c["trx_before"], c["trx_after"])
+                self.assertEqual({w["binlog_file"] for w in c["workers"]}, {""})
+
+    def test_trx_counter_flat_out(self):
+        account = self.server.account(BASIC, "PROCESS ON *.*")
+        self.dumps("--consistency", "trx-counter", account=account, methods=["trx-counter"], at_least=0, threads=2)
+
+    def test_backup_stage(self):
+        account = self.server.account(BASIC, "RELOAD ON *.*")
+        self.dumps(account=account, methods=["backup-stage"])
+
+    def test_without_any_privilege(self):
+        self.dumps(account=self.server.account(BASIC), methods=["single-reader"])
+
+    def test_binlog_position_is_refused(self):
+        result, archive = self.dump("--consistency", "binlog-position", check=9)
+        self.assertIsNone(archive)
+        self.assertIn("binlog off", result.err)
+
+
+class FilteredBinlog(Bank):
+    """Commits outside of the filter do not move the position."""
+    server_options = {"binlog": True, "extra": ["--binlog-do-db=elsewhere"]}
+
+    def test_position_is_not_claimed(self):
+        accounts = [(self.server.account(BASIC), "single-reader"),
+                    (self.server.account(BASIC, "BINLOG MONITOR ON *.*"), "single-reader"),
+                    (self.server.account(BASIC, "BINLOG MONITOR, PROCESS ON *.*"), "trx-counter")]
+        for account, method in accounts:
+            with self.subTest(method):
+                self.dumps(account=account, methods={method, "single-reader"}, pause=0.002)
+                _, archive = self.dump(account=account)
+                self.assertEqual(archive.consistency["method"], method)
+                result, archive = self.dump("--consistency", "binlog-position", account=account, check=9)
+                self.assertIsNone(archive)
+                self.assertIn("filtered", result.err)
+
+
+class WithoutTransactions(TestCase):
+    """MyISAM and Aria tables stand still under LOCK TABLES from before the snapshot to the end of reading."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server(binlog=True)
+
+    def setUp(self):
+        s = self.server
+        s.sql("CREATE OR REPLACE DATABASE old")
+        for name, engine in (("m", "MyISAM"), ("a", "Aria"), ("i", "InnoDB")):
+            s.sql(f"CREATE TABLE old.{name} (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200)) ENGINE={engine} "
+                  f"SELECT seq id, REPEAT(MD5(seq), 3) v FROM seq_1_to_3000", schema="mysql")
+        self.path = s.folder / "one.tar"
+        self.path.unlink(missing_ok=True)
+
+    def warnings(self, archive):
+        return {w["object"]: w["text"] for w in archive.manifest["warnings"]}
+
+    def blocked(self, statement):
+        """Whether a statement has to wait."""
+        connection = self.server.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET SESSION lock_wait_timeout=0")
+                cursor.execute(statement)
+            return False
+        except pymysql.err.OperationalError as e:
+            self.assertEqual(e.args[0], 1205)
+            return True
+        finally:
+            connection.close()
+
+    def start_stopped(self, point, *args, **options):
+        run = self.server.dbsafe_start("dump", "old", "-o", self.path, "--threads", "3", *args,
+                                       env={"DBSAFE_FAULT": f"stop:{point}"}, **options)
+        self.addCleanup(lambda: run.running() and run.kill())
+        wait_until(lambda: run.stopped() or not run.running(), what=f"stop at {point}")
+        self.assertTrue(run.stopped(), run.error_text())
+        return run
+
+    def test_they_are_locked_until_all_is_read(self):
+        for point in ("dump_snapshot_taken", "scan_query:2", "dump_pack:3"):
+            with self.subTest(point):
+                self.path.unlink(missing_ok=True)
+                run = self.start_stopped(point)
+                for table in "ma":
+                    self.assertTrue(self.blocked(f"INSERT INTO old.{table} (v) VALUES ('late')"), table)
+                self.assertFalse(self.blocked("INSERT INTO old.i (v) VALUES ('not locked')"))
+                run.signal(signal.SIGCONT)
+                result = run.finish(60)
+                self.assertEqual(result.rc, 0, str(result))
+                archive = Archive(self.path)
+                for table in "ma":
+                    self.assertEqual(archive.table(f"old.{table}")["rows"], 3000)
+                    self.assertFalse(self.blocked(f"INSERT INTO old.{table} (v) VALUES ('after')"))
+                    self.server.sql(f"DELETE FROM old.{table} WHERE v='after'")
+                    self.assertIn("under a lock", self.warnings(archive)[f"old.{table}"])
+                self.server.sql("DELETE FROM old.i WHERE v='not locked'")
+
+    def test_denied(self):
+        account = self.server.account("SELECT ON old.*", "PROCESS, BINLOG MONITOR ON *.*")
+        result = self.server.dbsafe("dump", "old", "-o", self.path, check=9, defaults_file=account)
+        self.assertFalse(self.path.exists())
+        for text in ("old", "LOCK TABLES", "--allow-inconsistent"):
+            self.assertIn(text, result.err)
+        result = self.server.dbsafe("dump", "old.i", "-o", self.path, defaults_file=account)
+        self.path.unlink()
+        result = self.server.dbsafe("dump", "old", "--allow-inconsistent", "-o", self.path, "--json", defaults_file=account)
+        self.assertIn("inconsistent", result.err)
+        for found in (self.warnings(Archive(self.path)), {w["object"]: w["text"] for w in result.json["warnings"]}):
+            for table in "ma":
+                self.assertIn("inconsistent", found[f"old.{table}"])
+                self.assertNotIn("under a lock", found[f"old.{table}"])
+        self.server.dbsafe("verify", self.path)
+
+    def test_allowed_to_be_inconsistent_under_a_writer(self):
+        """Rows that come between reading and counting are no reason to fail then."""
+        account = self.server.account("SELECT ON old.*")
+        self.server.sql("DROP TABLE old.a, old.i")
+        self.server.sql("DELETE FROM old.m WHERE id>300")
+        self.server.sql("OPTIMIZE TABLE old.m")
+        run = self.start_stopped("dump_pack:1", "--allow-inconsistent", defaults_file=account)
+        self.server.sql("INSERT INTO old.m (v) SELECT 'meanwhile' FROM seq_1_to_10", schema="mysql")
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 0, str(result))
+        self.assertEqual(Archive(self.path).table("old.m")["rows"], 300)
+        self.assertIs(Archive(self.path).table("old.m")["counted"], False)
+
+    def test_someone_holds_them(self):
+        holder = self.server.connect()
+        self.addCleanup(holder.close)
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLES old.m WRITE")
+        begin = time.monotonic()
+        result = self.server.dbsafe("dump", "old", "-o", self.path, check=13, timeout=60)
+        self.assertLess(time.monotonic() - begin, 40)
+        self.assertIn("old", result.err)
+        self.assertFalse(self.path.exists())
+
+    def test_cancelled_while_it_waits_for_the_lock(self):
+        holder = self.server.connect()
+        self.addCleanup(holder.close)
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLES old.m WRITE")
+        run = self.server.dbsafe_start("dump", "old", "-o", self.path)
+        wait_until(lambda: self.server.sql("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'LOCK TABLES%'"),
+                   what="LOCK TABLES")
+        run.interrupt()
+        result = run.finish(20)
+        self.assertEqual(result.rc, 130, str(result))
+
+    def test_the_lock_is_lost(self):
+        """KILL of the connection that holds the lock: the rows may have changed, the dump must not claim otherwise."""
+        run = self.start_stopped("scan_query:2", "--count-check", "never")
+        control, holder, *_ = (i for i, in self.server.sql(
+            "SELECT id FROM information_schema.processlist WHERE db IS NULL AND id<>CONNECTION_ID() AND command<>'Daemon' ORDER BY id"))
+        self.server.sql(f"KILL {holder}")
+        wait_until(lambda: not self.blocked("INSERT INTO old.m (v) VALUES ('torn')"), what="the end of the lock")
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 4, str(result))
+        self.assertIn("locked", result.err)
+        self.assertFalse(self.path.exists())
+
+
+DDL = {
+    "add column at the end": "ALTER TABLE shop.b ADD COLUMN late INT DEFAULT 7, ALGORITHM=INSTANT",
+    "add column in front": "ALTER TABLE shop.b ADD COLUMN late INT FIRST",
+    "drop column": "ALTER TABLE shop.b DROP COLUMN w",
+    "changed default": "ALTER TABLE shop.b ALTER COLUMN w SET DEFAULT 12",
+    "comment": "ALTER TABLE shop.b COMMENT 'another'",
+    "rebuilt": "ALTER TABLE shop.b FORCE, ALGORITHM=COPY",
+    "index added": "ALTER TABLE shop.b ADD INDEX (w)",
+    "key dropped": "ALTER TABLE shop.b DROP PRIMARY KEY, MODIFY id INT NOT NULL",
+    "truncated": "TRUNCATE TABLE shop.b",
+    "dropped": "DROP TABLE shop.b",
+    "made anew": "CREATE OR REPLACE TABLE shop.b (id INT NOT NULL PRIMARY KEY, v VARCHAR(100), w INT DEFAULT 5)",
+    "renamed": "RENAME TABLE shop.b TO shop.elsewhere",
+    "exchanged": "RENAME TABLE shop.b TO shop.aside, shop.c TO shop.b, shop.aside TO shop.c",
+    "schema dropped": "DROP DATABASE shop",
+}
+
+
+class DdlDuringDump(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server(binlog=True)
+
+    def setUp(self):
+        s = self.server
+        s.sql("CREATE OR REPLACE DATABASE shop")
+        # Read in the order of their size: a, b, c.
+        for name, rows in (("a", 6000), ("b", 3000), ("c", 1000)):
+            s.sql(f"CREATE TABLE shop.{name} (id INT NOT NULL PRIMARY KEY, v VARCHAR(100), w INT DEFAULT 5) "
+                  f"SELECT seq id, MD5(seq) v, seq w FROM seq_1_to_{rows}", schema="mysql")
+            s.sql(f"ANALYZE TABLE shop.{name}")
+        # dbsafe sees an exchange of tables by their times, in whole seconds
+        wait_until(lambda: s.value("SELECT MAX(create_time) < NOW() FROM information_schema.tables WHERE table_schema='shop'"))
+        for archive in s.archives():
+            (s.store / archive).unlink()
+
+    def start_stopped(self, point, *args):
+        run = self.server.dbsafe_start("dump", "shop", *args, env={"DBSAFE_FAULT": f"stop:{point}"})
+        self.addCleanup(lambda: run.running() and run.kill())
+        wait_until(lambda: run.stopped() or not run.running(), what=f"stop at {point}")
+        self.assertTrue(run.stopped(), run.error_text())
+        return run
+
+    def check_fails(self, point, name, *args):
+        run = self.start_stopped(point, *args)
+        self.server.sql(DDL[name])
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 9, str(result))
+        self.assertRegex(result.err, r"shop\.[bc]" if name == "exchanged" else r"shop\.[abc]" if "schema" in name else r"shop\.b")
+        self.assertIn("DDL", result.err)
+        self.assertEqual(self.server.archives(), [])
+        self.assertEqual([f.name for f in self.server.store.iterdir()], [])
+
+    def test_before_the_table_is_read(self):
+        for name in sample(DDL, 7, "before"):
+            with self.subTest(name):
+                self.setUp()
+                self.check_fails("dump_snapshot_taken", name, "--threads", "3")
+
+    def test_while_another_table_is_read(self):
+        names = [n for n in DDL if n != "schema dropped"]  # that waits for the table that is read
+        for name in sample(names, 7, "while"):
+            with self.subTest(name):
+                self.setUp()
+                self.check_fails("dump_pack:1", name, "--threads", "1")
+
+    def test_a_changed_definition_between_plan_and_snapshot(self):
+        """The plan is made from 12 statements or more; the snapshot comes after them."""
+        self.server.sql("CREATE TABLE shop.last_one (id INT PRIMARY KEY)")
+        run = self.start_stopped("sink_write:1")
+        self.server.sql(DDL["add column at the end"])
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 9, str(result))
+        self.assertIn("shop.b", result.err)
+
+    def test_auto_increment_may_move(self):
+        self.server.sql("ALTER TABLE shop.b MODIFY id INT AUTO_INCREMENT")
+        run = self.start_stopped("dump_snapshot_taken")
+        self.server.sql("INSERT INTO shop.b (v) VALUES ('new')")
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 0, str(result))
+        self.assertEqual(Archive(self.server.store / self.server.archives()[0]).table("shop.b")["rows"], 3000)
+
+    def wait_for_metadata_lock(self):
+        wait_until(lambda: self.server.sql("SELECT 1 FROM information_schema.processlist WHERE state LIKE '%metadata lock%'"),
+                   what="a statement that waits for a metadata lock")
+
+    def alter_in_background(self, statement):
+        problems = []
+
+        def work():
+            try:
+                self.server.sql(statement)
+            except Exception as e:
+                problems.append(e)
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.wait_for_metadata_lock()
+        return thread, problems
+
+    def test_of_a_table_being_read_waits(self):
+        run = self.start_stopped("dump_pack:1", "--threads", "1")
+        thread, problems = self.alter_in_background("ALTER TABLE shop.a ADD COLUMN late INT")
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 0, str(result))
+        thread.join()
+        self.assertEqual(problems, [])
+        self.assertEqual(Archive(self.server.store / self.server.archives()[0]).table("shop.a")["rows"], 6000)
+
+    def test_that_waits_between_two_readers_of_one_table(self):
+        """A reader has the table open, DDL waits for it, and a second reader would wait for the DDL: nobody may wait for long."""
+        self.server.sql("CREATE OR REPLACE TABLE shop.a (id INT NOT NULL PRIMARY KEY, v VARCHAR(900)) "
+                        "SELECT seq id, REPEAT(MD5(seq), 24) v FROM seq_1_to_100000", schema="mysql")
+        self.server.sql("ANALYZE TABLE shop.a")
+        run = self.server.dbsafe_start("dump", "shop.a", "--threads", "4", "--chunk-size", "64K",
+                                       env={"DBSAFE_FAULT": "stop:dump_pack:20"})
+        self.addCleanup(lambda: run.running() and run.kill())
+        wait_until(lambda: run.stopped() or not run.running(), what="the stop")
+        thread, problems = self.alter_in_background("ALTER TABLE shop.a ADD COLUMN late INT")
+        run.signal(signal.SIGCONT)
+        begin = time.monotonic()
+        result = run.finish(60)
+        print(f"{self.id()}: exit {result.rc} after {time.monotonic() - begin:.1f} s")
+        self.assertIn(result.rc, (0, 13), str(result))
+        if result.rc == 13:
+            self.assertIn("shop.a", result.err)
+            self.assertIn("DDL", result.err)
+            self.assertEqual(self.server.archives(), [])
+        thread.join()
+        self.assertEqual(problems, [])
