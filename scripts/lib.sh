@@ -5,7 +5,7 @@
 build_packages="gcc libc6-dev make pkg-config libmariadb-dev libzstd-dev libarchive-dev libssl-dev libxxhash-dev libjansson-dev
     libinih-dev"
 demo_packages="mariadb-server-core mariadb-client-core tar zstd"
-test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql util-linux shellcheck mandoc"
+test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql util-linux procps shellcheck mandoc"
 full_packages="valgrind"
 coverage_packages="gcovr"
 

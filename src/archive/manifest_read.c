@@ -1,4 +1,4 @@
-/* The manifest back from JSON.  (A file of its own: jansson.h and core/json_out.h share names.) */
+/* The manifest back from JSON. */
 #include "archive/manifest.h"
 #include "archive/reader.h"
 #include "archive/text.h"

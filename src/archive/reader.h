@@ -35,6 +35,8 @@ enum err_code archive_stream_next(struct archive_stream *s, const char **path, s
                                   char sha256[SHA256_HEX_BYTES], struct err *err);
 /* Valid after the end; owned by the stream. */
 struct manifest *archive_stream_manifest(struct archive_stream *s);
+/* Bytes of the archive read so far. */
+uint64_t archive_stream_bytes(const struct archive_stream *s);
 /* Gives it away to the caller: NULL before the end, and from then on. */
 struct manifest *archive_stream_take_manifest(struct archive_stream *s);
 /* After the end: every member that passed is the manifest's, in order, with the same offset, length and SHA-256. */

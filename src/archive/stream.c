@@ -49,6 +49,11 @@ struct manifest *archive_stream_manifest(struct archive_stream *s)
     return s->manifest;
 }
 
+uint64_t archive_stream_bytes(const struct archive_stream *s)
+{
+    return s->at;
+}
+
 struct manifest *archive_stream_take_manifest(struct archive_stream *s)
 {
     struct manifest *m = s->manifest;

@@ -83,22 +83,27 @@ static struct archive *writer_open(void *arg, archive_write_callback *write, str
     return NULL;
 }
 
-/* libarchive's free writes a trailer that makes a cut archive look whole, unless the writer was failed
- * before. */
+/* Ends a writer in mid-entry.  libarchive's close writes a trailer that makes a cut archive look whole, so the
+ * callback must drop all it gets by now.  Failing the writer first keeps close from filling the entry up to
+ * its size; it would also keep free from calling close, which alone releases what open allocated (3.6.2). */
 static void writer_drop(struct archive *a)
 {
     archive_write_fail(a);
+    archive_write_close(a);
     archive_write_free(a);
 }
 
 struct header_out {
     char *data;
     size_t bytes;
+    bool dropping;
 };
 
 static la_ssize_t write_header(struct archive *a, void *arg, const void *data, size_t bytes)
 {
     struct header_out *h = arg;
+    if (h->dropping)
+        return (la_ssize_t)bytes;
     if (bytes > TAR_BLOCK - h->bytes) {
         archive_set_error(a, EFBIG, "more than one header block");
         return -1;
@@ -122,6 +127,7 @@ enum err_code tar_header(const char *path, uint64_t size, int64_t mtime, char ou
         rc = err_set(err, ERR_INTERNAL, "libarchive makes no plain header for %s: %s", path,
                      archive_error_string(a));
     archive_entry_free(e);
+    h.dropping = true;
     writer_drop(a);
     return rc;
 }
@@ -164,13 +170,15 @@ struct tar_out {
     struct sink *sink;
     int64_t mtime;
     uint64_t bytes;
-    bool ended;
+    bool ended, dropping;
     struct err sink_err;
 };
 
 static la_ssize_t write_sink(struct archive *a, void *arg, const void *data, size_t bytes)
 {
     struct tar_out *t = arg;
+    if (t->dropping)
+        return (la_ssize_t)bytes;
     if (sink_write(t->sink, data, bytes, &t->sink_err) != ERR_OK) {
         archive_set_error(a, EIO, "the sink failed");
         return -1;
@@ -198,6 +206,7 @@ void tar_out_free(struct tar_out *t)
 {
     if (t == NULL)
         return;
+    t->dropping = true;
     if (t->ended)
         archive_write_free(t->a);
     else

@@ -144,25 +144,25 @@ static void log_summary(const struct cli *cli, const struct target *t, const str
     log_info(log, "consistency: %s: %s", m->consistency.method, m->consistency.proof);
 }
 
-static void put_consistency(struct json *j, const struct manifest_consistency *c)
+static void put_consistency(struct json_out *j, const struct manifest_consistency *c)
 {
-    json_object_open(j, "consistency");
-    json_string(j, "method", c->method);
-    json_string(j, "proof", c->proof);
-    json_uint(j, "tries", c->tries);
-    json_object_close(j);
+    json_out_object_open(j, "consistency");
+    json_out_string(j, "method", c->method);
+    json_out_string(j, "proof", c->proof);
+    json_out_uint(j, "tries", c->tries);
+    json_out_object_close(j);
 }
 
-static void put_warnings(struct json *j, const struct manifest *m)
+static void put_warnings(struct json_out *j, const struct manifest *m)
 {
-    json_array_open(j, "warnings");
+    json_out_array_open(j, "warnings");
     for (unsigned i = 0; i < m->warning_count; i++) {
-        json_object_open(j, NULL);
-        json_string(j, "object", m->warnings[i].object);
-        json_string(j, "text", m->warnings[i].text);
-        json_object_close(j);
+        json_out_object_open(j, NULL);
+        json_out_string(j, "object", m->warnings[i].object);
+        json_out_string(j, "text", m->warnings[i].text);
+        json_out_object_close(j);
     }
-    json_array_close(j);
+    json_out_array_close(j);
 }
 
 static enum err_code answer(struct cli *cli, const struct target *t, const struct dump_result *r,
@@ -170,19 +170,19 @@ static enum err_code answer(struct cli *cli, const struct target *t, const struc
 {
     const struct manifest *m = r->manifest;
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_string(&j, "archive", t->path);
-    json_uint(&j, "tables", m->table_count);
-    json_uint(&j, "rows", m->rows);
-    json_uint(&j, "plain_bytes", m->plain_bytes);
-    json_uint(&j, "archive_bytes", r->archive_bytes);
-    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_string(&j, "archive", t->path);
+    json_out_uint(&j, "tables", m->table_count);
+    json_out_uint(&j, "rows", m->rows);
+    json_out_uint(&j, "plain_bytes", m->plain_bytes);
+    json_out_uint(&j, "archive_bytes", r->archive_bytes);
+    json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
     put_consistency(&j, &m->consistency);
     put_warnings(&j, m);
-    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;

@@ -77,39 +77,39 @@ static enum err_code fill_row(const struct cli *cli, struct store *store, struct
     return ERR_OK;
 }
 
-static void put_json_row(struct json *j, const struct row *r)
+static void put_json_row(struct json_out *j, const struct row *r)
 {
     char created[CLOCK_ISO_BYTES], proof[PROOF_TEXT_BYTES];
-    json_object_open(j, NULL);
-    json_string(j, "name", r->name);
+    json_out_object_open(j, NULL);
+    json_out_string(j, "name", r->name);
     if (r->created_ms != TIME_NONE)
         clock_format_iso(r->created_ms, created);
-    json_string(j, "created", r->created_ms == TIME_NONE ? NULL : created);
-    json_uint(j, "bytes", r->bytes);
-    json_string(j, "label", *r->label ? r->label : NULL);
+    json_out_string(j, "created", r->created_ms == TIME_NONE ? NULL : created);
+    json_out_uint(j, "bytes", r->bytes);
+    json_out_string(j, "label", *r->label ? r->label : NULL);
     if (r->readable) {
-        json_uint(j, "tables", r->tables);
-        json_uint(j, "rows", r->rows);
+        json_out_uint(j, "tables", r->tables);
+        json_out_uint(j, "rows", r->rows);
     } else {
-        json_null(j, "tables");
-        json_null(j, "rows");
+        json_out_null(j, "tables");
+        json_out_null(j, "rows");
     }
-    json_string(j, "proof", proof_text(&r->proof, proof));
-    json_string(j, "state", r->readable ? "readable" : r->trouble);
-    json_object_close(j);
+    json_out_string(j, "proof", proof_text(&r->proof, proof));
+    json_out_string(j, "state", r->readable ? "readable" : r->trouble);
+    json_out_object_close(j);
 }
 
 static enum err_code answer(struct cli *cli, const struct row *rows, size_t count, struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_array_open(&j, "archives");
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_array_open(&j, "archives");
     for (size_t i = 0; i < count; i++)
         put_json_row(&j, &rows[i]);
-    json_array_close(&j);
+    json_out_array_close(&j);
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;

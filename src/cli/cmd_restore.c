@@ -83,18 +83,18 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
                             struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
-    json_string(&j, "archive", archive->path);
-    json_uint(&j, "tables", r->tables);
-    json_uint(&j, "rows", r->rows);
-    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
-    json_bool(&j, "verified", r->verified);
-    json_bool(&j, "swapped", r->swapped);
-    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
+    json_out_string(&j, "archive", archive->path);
+    json_out_uint(&j, "tables", r->tables);
+    json_out_uint(&j, "rows", r->rows);
+    json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_out_bool(&j, "verified", r->verified);
+    json_out_bool(&j, "swapped", r->swapped);
+    json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;

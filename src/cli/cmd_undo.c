@@ -51,26 +51,26 @@ static enum err_code answer_entries(struct cli *cli, const struct undo_entry *en
                                     struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_array_open(&j, "restores");
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_array_open(&j, "restores");
     for (unsigned i = 0; i < count; i++) {
         const struct undo_entry *e = &entries[i];
-        json_object_open(&j, NULL);
-        json_string(&j, "restore_id", e->restore_id);
-        json_string(&j, "kind", e->kind);
-        json_string(&j, "state", e->state);
-        json_string(&j, "swapped_at", *e->swapped_at ? e->swapped_at : NULL);
-        json_string(&j, "archive", e->archive);
-        json_uint(&j, "tables", e->table_count);
-        json_string(&j, "table_names", e->tables);
-        json_uint(&j, "undo_bytes", e->undo_bytes);
-        json_bool(&j, "purgeable", e->purgeable);
-        json_object_close(&j);
+        json_out_object_open(&j, NULL);
+        json_out_string(&j, "restore_id", e->restore_id);
+        json_out_string(&j, "kind", e->kind);
+        json_out_string(&j, "state", e->state);
+        json_out_string(&j, "swapped_at", *e->swapped_at ? e->swapped_at : NULL);
+        json_out_string(&j, "archive", e->archive);
+        json_out_uint(&j, "tables", e->table_count);
+        json_out_string(&j, "table_names", e->tables);
+        json_out_uint(&j, "undo_bytes", e->undo_bytes);
+        json_out_bool(&j, "purgeable", e->purgeable);
+        json_out_object_close(&j);
     }
-    json_array_close(&j);
+    json_out_array_close(&j);
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;
@@ -96,12 +96,12 @@ static enum err_code list_entries(struct cli *cli, const struct login *login, st
 static enum err_code answer_purge(struct cli *cli, unsigned purged, struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_uint(&j, "purged", purged);
-    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_uint(&j, "purged", purged);
+    json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;
@@ -131,15 +131,15 @@ static enum err_code purge(struct cli *cli, const struct login *login, struct er
 static enum err_code answer_undo(struct cli *cli, const struct restore_result *r, struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
-    json_uint(&j, "tables", r->tables);
-    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
-    json_bool(&j, "swapped", r->swapped);
-    json_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
+    json_out_uint(&j, "tables", r->tables);
+    json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_out_bool(&j, "swapped", r->swapped);
+    json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;

@@ -26,26 +26,26 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
                             const struct err *why, struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
-    json_bool(&j, "ok", !why);
-    json_string(&j, "archive", archive->path);
-    json_bool(&j, "live", options_flag(cli->options, OPTION_LIVE));
-    json_uint(&j, "members", r->members);
-    json_uint(&j, "bytes", r->bytes);
-    json_uint(&j, "tables", r->tables);
-    json_uint(&j, "rows", r->rows);
-    json_fixed3(&j, "seconds", output_elapsed_ms(cli));
-    json_array_open(&j, "problems");
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_bool(&j, "ok", !why);
+    json_out_string(&j, "archive", archive->path);
+    json_out_bool(&j, "live", options_flag(cli->options, OPTION_LIVE));
+    json_out_uint(&j, "members", r->members);
+    json_out_uint(&j, "bytes", r->bytes);
+    json_out_uint(&j, "tables", r->tables);
+    json_out_uint(&j, "rows", r->rows);
+    json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_out_array_open(&j, "problems");
     for (unsigned i = 0; i < r->problem_count; i++) {
-        json_object_open(&j, NULL);
-        json_string(&j, "where", r->problems[i].where);
-        json_string(&j, "what", r->problems[i].what);
-        json_object_close(&j);
+        json_out_object_open(&j, NULL);
+        json_out_string(&j, "where", r->problems[i].where);
+        json_out_string(&j, "what", r->problems[i].what);
+        json_out_object_close(&j);
     }
-    json_array_close(&j);
+    json_out_array_close(&j);
     if (why)
         output_json_error(&j, why);
     enum err_code code = output_answer(cli, &j, &out, err);

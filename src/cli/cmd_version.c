@@ -8,14 +8,14 @@
 static enum err_code run_version(struct cli *cli, struct err *err)
 {
     struct buf out;
-    struct json j;
+    struct json_out j;
     enum err_code code;
     buf_init(&out, OUTPUT_MAX_BYTES);
     if (options_flag(cli->options, OPTION_JSON)) {
-        json_begin(&j, &out, 0);
-        json_object_open(&j, NULL);
-        json_string(&j, "version", DBSAFE_VERSION);
-        json_uint(&j, "archive_format", MANIFEST_FORMAT);
+        json_out_begin(&j, &out, 0);
+        json_out_object_open(&j, NULL);
+        json_out_string(&j, "version", DBSAFE_VERSION);
+        json_out_uint(&j, "archive_format", MANIFEST_FORMAT);
         code = output_answer(cli, &j, &out, err);
     } else {
         buf_putf(&out, "dbsafe %s, archive format %d\n", DBSAFE_VERSION, MANIFEST_FORMAT);

@@ -106,14 +106,14 @@ static void report(const struct cli *cli, struct log *log, const struct err *err
     if (!options_flag(cli->options, OPTION_JSON) || cli->answered)
         return;
     struct buf out;
-    struct json j;
+    struct json_out j;
     struct err ignored;
     buf_init(&out, OUTPUT_MAX_BYTES);
-    json_begin(&j, &out, 0);
-    json_object_open(&j, NULL);
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
     output_json_error(&j, err);
-    json_object_close(&j);
-    if (json_end(&j, &ignored) == ERR_OK) {
+    json_out_object_close(&j);
+    if (json_out_end(&j, &ignored) == ERR_OK) {
         buf_put(&out, "\n");
         output_write(STDOUT_FILENO, &out, &ignored); /* the exit status still tells */
     }

@@ -139,10 +139,10 @@ enum err_code output_write(int fd, const struct buf *out, struct err *err)
     return ERR_OK;
 }
 
-enum err_code output_answer(struct cli *cli, struct json *j, struct buf *out, struct err *err)
+enum err_code output_answer(struct cli *cli, struct json_out *j, struct buf *out, struct err *err)
 {
-    json_object_close(j);
-    enum err_code code = json_end(j, err);
+    json_out_object_close(j);
+    enum err_code code = json_out_end(j, err);
     if (code != ERR_OK)
         return code;
     buf_put(out, "\n");
@@ -150,13 +150,13 @@ enum err_code output_answer(struct cli *cli, struct json *j, struct buf *out, st
     return output_write(STDOUT_FILENO, out, err);
 }
 
-void output_json_error(struct json *j, const struct err *err)
+void output_json_error(struct json_out *j, const struct err *err)
 {
-    json_object_open(j, "error");
-    json_string(j, "code", err_name(err->code));
-    json_int(j, "exit", err_exit_status(err->code));
-    json_string(j, "message", err->text);
-    json_object_close(j);
+    json_out_object_open(j, "error");
+    json_out_string(j, "code", err_name(err->code));
+    json_out_int(j, "exit", err_exit_status(err->code));
+    json_out_string(j, "message", err->text);
+    json_out_object_close(j);
 }
 
 int64_t output_elapsed_ms(const struct cli *cli)

@@ -38,9 +38,9 @@ enum err_code output_write(int fd, const struct buf *out, struct err *err);
 
 /* Ends the JSON object that j writes into out, prints it as one line on standard output and notes that the
  * command answered. */
-enum err_code output_answer(struct cli *cli, struct json *j, struct buf *out, struct err *err);
+enum err_code output_answer(struct cli *cli, struct json_out *j, struct buf *out, struct err *err);
 /* The key "error" of a JSON result. */
-void output_json_error(struct json *j, const struct err *err);
+void output_json_error(struct json_out *j, const struct err *err);
 /* Milliseconds since the command started. */
 int64_t output_elapsed_ms(const struct cli *cli);
 

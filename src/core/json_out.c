@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void json_begin(struct json *j, struct buf *out, int indent)
+void json_out_begin(struct json_out *j, struct buf *out, int indent)
 {
-    *j = (struct json){.out = out, .indent = indent};
+    *j = (struct json_out){.out = out, .indent = indent};
 }
 
-enum err_code json_end(struct json *j, struct err *err)
+enum err_code json_out_end(struct json_out *j, struct err *err)
 {
     if (j->failed)
         return err_copy(err, &j->err);
@@ -19,18 +19,18 @@ enum err_code json_end(struct json *j, struct err *err)
     return ERR_OK;
 }
 
-static void add(struct json *j, const char *data, size_t bytes)
+static void add(struct json_out *j, const char *data, size_t bytes)
 {
     if (!j->failed && buf_add(j->out, data, bytes, &j->err) != ERR_OK)
         j->failed = true;
 }
 
-static void add_text(struct json *j, const char *text)
+static void add_text(struct json_out *j, const char *text)
 {
     add(j, text, strlen(text));
 }
 
-static void misuse(struct json *j, const char *what)
+static void misuse(struct json_out *j, const char *what)
 {
     if (!j->failed)
         err_set(&j->err, ERR_INTERNAL, "JSON output: %s", what);
@@ -79,14 +79,14 @@ static const char *escape(unsigned char c)
     }
 }
 
-static void add_control(struct json *j, unsigned char c)
+static void add_control(struct json_out *j, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
     char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
     add(j, text, sizeof text);
 }
 
-static void add_quoted(struct json *j, const char *value, size_t bytes)
+static void add_quoted(struct json_out *j, const char *value, size_t bytes)
 {
     const unsigned char *s = (const unsigned char *)value;
     size_t clean = 0; /* start of what was not yet written */
@@ -109,7 +109,7 @@ static void add_quoted(struct json *j, const char *value, size_t bytes)
     add_text(j, "\"");
 }
 
-static void new_line(struct json *j)
+static void new_line(struct json_out *j)
 {
     if (j->indent <= 0)
         return;
@@ -119,7 +119,7 @@ static void new_line(struct json *j)
 }
 
 /* What stands in front of every value: comma, line, key. */
-static void begin_item(struct json *j, const char *key)
+static void begin_item(struct json_out *j, const char *key)
 {
     if (j->has_item[j->depth])
         add_text(j, ",");
@@ -132,7 +132,7 @@ static void begin_item(struct json *j, const char *key)
     }
 }
 
-static void open_level(struct json *j, const char *key, const char *bracket)
+static void open_level(struct json_out *j, const char *key, const char *bracket)
 {
     begin_item(j, key);
     add_text(j, bracket);
@@ -143,7 +143,7 @@ static void open_level(struct json *j, const char *key, const char *bracket)
     j->has_item[++j->depth] = false;
 }
 
-static void close_level(struct json *j, const char *bracket)
+static void close_level(struct json_out *j, const char *bracket)
 {
     if (j->depth == 0) {
         misuse(j, "closed more than was opened");
@@ -156,43 +156,43 @@ static void close_level(struct json *j, const char *bracket)
     add_text(j, bracket);
 }
 
-void json_object_open(struct json *j, const char *key)
+void json_out_object_open(struct json_out *j, const char *key)
 {
     open_level(j, key, "{");
 }
 
-void json_object_close(struct json *j)
+void json_out_object_close(struct json_out *j)
 {
     close_level(j, "}");
 }
 
-void json_array_open(struct json *j, const char *key)
+void json_out_array_open(struct json_out *j, const char *key)
 {
     open_level(j, key, "[");
 }
 
-void json_array_close(struct json *j)
+void json_out_array_close(struct json_out *j)
 {
     close_level(j, "]");
 }
 
-void json_string(struct json *j, const char *key, const char *value)
+void json_out_string(struct json_out *j, const char *key, const char *value)
 {
     if (value == NULL)
-        json_null(j, key);
+        json_out_null(j, key);
     else
-        json_stringn(j, key, value, strlen(value));
+        json_out_stringn(j, key, value, strlen(value));
 }
 
-void json_stringn(struct json *j, const char *key, const char *value, size_t bytes)
+void json_out_stringn(struct json_out *j, const char *key, const char *value, size_t bytes)
 {
     begin_item(j, key);
     add_quoted(j, value, bytes);
 }
 
-static void add_number(struct json *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_number(struct json_out *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static void add_number(struct json *j, const char *format, ...)
+static void add_number(struct json_out *j, const char *format, ...)
 {
     char text[32];
     va_list args;
@@ -202,32 +202,32 @@ static void add_number(struct json *j, const char *format, ...)
     add_text(j, text);
 }
 
-void json_uint(struct json *j, const char *key, uint64_t value)
+void json_out_uint(struct json_out *j, const char *key, uint64_t value)
 {
     begin_item(j, key);
     add_number(j, "%" PRIu64, value);
 }
 
-void json_int(struct json *j, const char *key, int64_t value)
+void json_out_int(struct json_out *j, const char *key, int64_t value)
 {
     begin_item(j, key);
     add_number(j, "%" PRId64, value);
 }
 
-void json_fixed3(struct json *j, const char *key, int64_t thousandths)
+void json_out_fixed3(struct json_out *j, const char *key, int64_t thousandths)
 {
     uint64_t magnitude = thousandths < 0 ? 0 - (uint64_t)thousandths : (uint64_t)thousandths;
     begin_item(j, key);
     add_number(j, "%s%" PRIu64 ".%03" PRIu64, thousandths < 0 ? "-" : "", magnitude / 1000, magnitude % 1000);
 }
 
-void json_bool(struct json *j, const char *key, bool value)
+void json_out_bool(struct json_out *j, const char *key, bool value)
 {
     begin_item(j, key);
     add_text(j, value ? "true" : "false");
 }
 
-void json_null(struct json *j, const char *key)
+void json_out_null(struct json_out *j, const char *key)
 {
     begin_item(j, key);
     add_text(j, "null");

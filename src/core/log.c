@@ -108,15 +108,15 @@ static void make_text_line(struct log *l, enum log_level level, const char *mess
 static void make_json_line(struct log *l, enum log_level level, const char *message)
 {
     struct buf *b = &l->locked.line;
-    struct json j;
+    struct json_out j;
     char now[CLOCK_ISO_BYTES];
     clock_format_iso(clock_wall_ms(l->clock), now);
-    json_begin(&j, b, 0);
-    json_object_open(&j, NULL);
-    json_string(&j, "time", now);
-    json_string(&j, "level", levels[level].json);
-    json_string(&j, "message", message);
-    json_object_close(&j);
+    json_out_begin(&j, b, 0);
+    json_out_object_open(&j, NULL);
+    json_out_string(&j, "time", now);
+    json_out_string(&j, "level", levels[level].json);
+    json_out_string(&j, "message", message);
+    json_out_object_close(&j);
     buf_put(b, "\n");
 }
 

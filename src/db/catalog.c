@@ -145,7 +145,7 @@ static void add_key_part(struct catalog_key *key, struct arena *arena, const cha
 {
     bool whole = row[2] == NULL, ascending = row[3] && row[3][0] == 'A',
          btree = row[4] && strcmp(row[4], "BTREE") == 0;
-    bool named = row[1] != NULL; /* a functional part has no column */
+    bool named = row[1] != NULL;                         /* a functional part has no column */
     bool ignored = row[6] && strcmp(row[6], "YES") == 0; /* MySQL: invisible */
     key->columns[key->column_count++] = arena_strdup(arena, named ? row[1] : "");
     key->ordered = key->ordered && whole && ascending && btree && named && !ignored;

@@ -176,7 +176,8 @@ enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, 
             out->items[n].text = arena_strndup(arena, start, (size_t)(end - start));
             classify(&out->items[n], arena);
             if (out->items[n].kind == DDL_FOREIGN && !out->items[n].parent_table)
-                return err_set(err, ERR_DB, "read a table's definition: a foreign key without its parent: %.200s",
+                return err_set(err, ERR_DB,
+                               "read a table's definition: a foreign key without its parent: %.200s",
                                out->items[n].text);
             n++;
             start = skip_space(p + 1);

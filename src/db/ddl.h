@@ -31,7 +31,7 @@ struct ddl_item {
     const char *name;          /* keys, foreign keys and columns: unquoted; may be NULL */
     const char *parent_schema; /* foreign keys: NULL when unqualified */
     const char *parent_table;  /* foreign keys: never NULL there */
-    bool auto_increment; /* columns */
+    bool auto_increment;       /* columns */
 };
 
 struct ddl {

@@ -1,6 +1,6 @@
 /*
- * Names as they are given on a command line: DB or DB.TABLE.  In plain text * and ? are patterns and the first
- * dot parts database and table; a part in `backticks` means just that name, dots and stars included.
+ * Names as they are given on a command line: DB or DB.TABLE.  In plain text * and ? are patterns and the
+ * first dot parts database and table; a part in `backticks` means just that name, dots and stars included.
  */
 #ifndef DBSAFE_DUMP_NAMES_H
 #define DBSAFE_DUMP_NAMES_H

@@ -136,14 +136,14 @@ static enum err_code resolve(struct planner *p, struct err *err)
     if (code != ERR_OK)
         return code;
     code = parse_excludes(p, err);
-    static const char *const everything[] = {"*"};
-    const char *const *given = p->options->all_databases ? everything : p->options->names;
-    unsigned count = p->options->all_databases ? 1 : p->options->name_count;
+    bool everything = p->options->all_databases;
+    unsigned count = everything ? 1 : p->options->name_count;
     p->manifest->schemas = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->manifest->schemas);
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
-        struct name n;
-        bool matched = p->options->all_databases;
-        code = parse_name(p, given[i], &n, err);
+        struct name n = {.given = "*", .schema = {"*", false}};
+        bool matched = everything;
+        if (!everything)
+            code = parse_name(p, p->options->names[i], &n, err);
         for (unsigned k = 0; code == ERR_OK && k < p->schema_count; k++) {
             const struct catalog_schema *s = &p->schemas[k];
             if (!name_part_matches(&n.schema, s->name) || is_excluded(p, s->name, NULL))

@@ -62,19 +62,19 @@ static void process_start(long pid, char out[32])
         snprintf(out, 32, "%.*s", (int)strcspn(p + 1, " "), p + 1);
 }
 
-static void describe_process(long pid, char out[256])
+void journal_describe_owner(long pid, char out[OWNER_BYTES])
 {
     char host[128] = "?", boot[64], start[32];
     gethostname(host, sizeof host - 1);
     read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
     process_start(pid, start);
-    snprintf(out, 256, "%s %s %ld %s", host, boot, pid, start);
+    snprintf(out, OWNER_BYTES, "%s %s %ld %s", host, boot, pid, start);
 }
 
 bool journal_owner_is_elsewhere(const struct operation *op)
 {
-    char here[256];
-    describe_process((long)getpid(), here);
+    char here[OWNER_BYTES];
+    journal_describe_owner((long)getpid(), here);
     size_t host_and_boot = strcspn(here, " ") + 1;
     host_and_boot += strcspn(here + host_and_boot, " ") + 1;
     return op->owner && strncmp(here, op->owner, host_and_boot) != 0;
@@ -82,18 +82,18 @@ bool journal_owner_is_elsewhere(const struct operation *op)
 
 bool journal_owner_is_alive(const struct operation *op)
 {
-    char host[128], boot[64], now[256];
+    char host[128], boot[64], now[OWNER_BYTES];
     long pid;
     if (!op->owner || sscanf(op->owner, "%127s %63s %ld", host, boot, &pid) != 3)
         return false;
-    describe_process(pid, now);
+    journal_describe_owner(pid, now);
     return strcmp(now, op->owner) == 0;
 }
 
 enum err_code journal_identify(struct db_conn *c, struct arena *arena, struct operation *op, struct err *err)
 {
-    char owner[256];
-    describe_process((long)getpid(), owner);
+    char owner[OWNER_BYTES];
+    journal_describe_owner((long)getpid(), owner);
     op->owner = arena_strdup(arena, owner);
     struct db_rows *rows;
     enum err_code code = db_query(c, "SHOW GLOBAL STATUS LIKE 'Uptime'", &rows, err);

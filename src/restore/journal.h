@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #define OPERATION_ID_BYTES 40
+#define OWNER_BYTES        256
 
 /* One table of the exchange.  Names of the incoming and outgoing tables are the target's. */
 struct exchange {
@@ -64,9 +65,11 @@ enum err_code journal_set_result(struct db_conn *c, const struct operation *op, 
 /* Notes a connection that works for this operation, so that --resume can end it. */
 enum err_code journal_add_connection(struct db_conn *c, const struct operation *op, unsigned long id,
                                      struct err *err);
-/* Ends the noted connections that still exist, if the server was not restarted since, and waits until they are
- * gone: a killed one may still finish what it was doing. ERR_TIMEOUT after 10 s. */
+/* Ends the noted connections that still exist, if the server was not restarted since, and waits until they
+ * are gone: a killed one may still finish what it was doing. ERR_TIMEOUT after 10 s. */
 enum err_code journal_end_connections(struct db_conn *c, const struct operation *op, struct err *err);
+/* "host boot-id pid start-time" of a process of this host. */
+void journal_describe_owner(long pid, char out[OWNER_BYTES]);
 /* Whether the process that wrote the journal is alive on this host. */
 bool journal_owner_is_alive(const struct operation *op);
 /* Whether it ran on another host: only the locks on its schemas tell whether it still does. */

@@ -112,6 +112,18 @@ static enum err_code check_result(struct loader *l, const char *into, struct loa
     return code;
 }
 
+/* Text that the server refused may be what damage made of it, which shows at the end of its frame. */
+static enum err_code read_to_the_end(struct loader *l, enum err_code code, struct err *err)
+{
+    char text[16384];
+    size_t got = 1;
+    struct err damage;
+    while (code == ERR_DB && got > 0)
+        if (unpacker_read(l->unpacker, text, sizeof text, &got, &damage) != ERR_OK)
+            code = err_copy(err, &damage);
+    return code;
+}
+
 static enum err_code try_load(struct loader *l, const struct manifest_table *t, const char *into,
                               const char *sql, const void *stored, size_t bytes, uint64_t plain_bytes,
                               struct load_figures *figures, struct err *err)
@@ -126,6 +138,7 @@ static enum err_code try_load(struct loader *l, const struct manifest_table *t, 
     rowtext_end(l->rowtext, &figures->rows, &dropped); /* what a failed try left */
     l->sent_bytes = 0;
     code = db_load(l->conn, sql, next_text, l, err);
+    code = read_to_the_end(l, code, err);
     if (code != ERR_OK)
         err_wrap(err, "load %s.%s", t->schema, t->name);
     if (code == ERR_OK && !rowtext_end(l->rowtext, &figures->rows, &figures->checksum))

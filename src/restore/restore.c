@@ -408,6 +408,7 @@ static enum err_code restore_fresh(struct restore *r, struct restore_result *res
         code = begin(r, err);
     if (code == ERR_OK)
         code = fill(r, err);
+    code = stage_explain(&r->input, code, err);
     if (code == ERR_OK)
         code = swap(r, &r->op, err);
     if (code == ERR_OK)

@@ -30,6 +30,15 @@ static bool ends_with(const char *text, const char *end)
     return n >= k && strcmp(text + n - k, end) == 0;
 }
 
+/* Takes a definition in the form that the server printed: in the archive it ends like a statement. */
+static const char *keep_ddl(struct arena *arena, const struct buf *text)
+{
+    size_t bytes = text->len;
+    while (bytes && (text->data[bytes - 1] == '\n' || text->data[bytes - 1] == ';'))
+        bytes--;
+    return arena_strndup(arena, text->data, bytes);
+}
+
 /* Every text member is read, chosen or not: they are small, and damage must show before anything is done. */
 static enum err_code read_texts(struct stage_input *in, struct err *err)
 {
@@ -42,10 +51,25 @@ static enum err_code read_texts(struct stage_input *in, struct err *err)
             continue;
         code = archive_read_member(in->src, in->manifest, member, &text, err);
         if (code == ERR_OK && member->kind == MEMBER_TABLE_DDL)
-            in->ddl_texts[member->table - 1] = arena_strndup(in->manifest->arena, text.data, text.len);
+            in->ddl_texts[member->table - 1] = keep_ddl(in->manifest->arena, &text);
     }
     buf_free(&text);
     return code == ERR_OK ? archive_check_tail(in->src, in->manifest, err) : code;
+}
+
+/* The server is given no definition but the one that was dumped. */
+static enum err_code check_ddl(const struct manifest_table *t, const char *ddl, struct err *err)
+{
+    struct buf plain;
+    char hex[SHA256_HEX_BYTES];
+    buf_init(&plain, TEXT_MAX_BYTES);
+    ddl_without_auto_increment(ddl ? ddl : "", &plain);
+    digest_of(plain.data, plain.len, hex);
+    buf_free(&plain);
+    if (strcmp(hex, t->ddl_sha256) == 0)
+        return ERR_OK;
+    return err_set(err, ERR_DAMAGED, "read the archive: the definition of %s.%s is %s", t->schema, t->name,
+                   ddl ? "not the one that was dumped" : "missing");
 }
 
 static enum err_code choose(struct stage_input *in, const struct restore_options *options, struct err *err)
@@ -53,9 +77,8 @@ static enum err_code choose(struct stage_input *in, const struct restore_options
     enum err_code code =
         archive_select(in->manifest, options->tables, options->table_count, &in->chosen, err);
     for (unsigned i = 0; code == ERR_OK && i < in->manifest->table_count; i++)
-        if (in->chosen[i] && !in->ddl_texts[i])
-            code = err_set(err, ERR_DAMAGED, "read the archive: it has no definition of %s.%s",
-                           in->manifest->tables[i].schema, in->manifest->tables[i].name);
+        if (in->chosen[i])
+            code = check_ddl(&in->manifest->tables[i], in->ddl_texts[i], err);
     return code;
 }
 
@@ -68,9 +91,20 @@ static enum err_code open_seekable(struct stage_input *in, struct err *err)
     return read_texts(in, err);
 }
 
+/* A .load.sql says nearly everything twice, as JSON and as statements. */
+static bool is_as_written(const struct manifest_table *t, const struct buf *text)
+{
+    struct buf again;
+    buf_init(&again, (size_t)MEMBER_MAX_BYTES);
+    bool same = archive_load_sql(t, &again, NULL) == ERR_OK && again.len == text->len &&
+                memcmp(again.data, text->data, text->len) == 0;
+    buf_free(&again);
+    return same;
+}
+
 /* One .load.sql of a pipe: a table as far as it is known before its data. */
 static enum err_code add_streamed_table(struct stage_input *in, const struct buf *text, unsigned *cap,
-                                        char **ddl, struct err *err)
+                                        const char **ddl, struct err *err)
 {
     struct manifest *m = in->manifest;
     if (m->table_count == *cap) {
@@ -84,11 +118,23 @@ static enum err_code add_streamed_table(struct stage_input *in, const struct buf
     if (code == ERR_OK && t->number != m->table_count + 1)
         code = err_set(err, ERR_DAMAGED, "read the archive: table %u stands where %u is expected", t->number,
                        m->table_count + 1);
+    in->is_odd |= code == ERR_OK && !is_as_written(t, text);
     in->ddl_texts[m->table_count] = *ddl;
     *ddl = NULL;
     if (code == ERR_OK)
         m->table_count++;
     return code;
+}
+
+/* "data/<dir>/..." belongs to the table with that folder; the number stands before the first dash. */
+static enum err_code table_of(const struct stage_input *in, const char *path, unsigned *number,
+                              struct err *err)
+{
+    unsigned long n = strncmp(path, "data/", 5) == 0 ? strtoul(path + 5, NULL, 10) : 0;
+    if (n == 0 || n > in->manifest->table_count)
+        return err_set(err, ERR_DAMAGED, "read the archive: member %s belongs to no table", path);
+    *number = (unsigned)n;
+    return ERR_OK;
 }
 
 static enum err_code open_stream(struct stage_input *in, struct err *err)
@@ -97,7 +143,7 @@ static enum err_code open_stream(struct stage_input *in, struct err *err)
     buf_init(&text, (size_t)MEMBER_MAX_BYTES);
     in->manifest = manifest_new();
     in->stream = archive_stream_new(in->src);
-    char *ddl = NULL;
+    const char *ddl = NULL;
     unsigned cap = 0;
     enum err_code code = ERR_OK;
     while (code == ERR_OK) {
@@ -107,6 +153,8 @@ static enum err_code open_stream(struct stage_input *in, struct err *err)
         if (code != ERR_OK || !path)
             break;
         if (strncmp(path, "data/", 5) == 0) {
+            unsigned first;
+            code = table_of(in, path, &first, err);
             in->first_path = xstrdup(path);
             in->first = text; /* ownership moves */
             buf_init(&text, 1);
@@ -115,7 +163,7 @@ static enum err_code open_stream(struct stage_input *in, struct err *err)
         if (ends_with(path, ".load.sql"))
             code = add_streamed_table(in, &text, &cap, &ddl, err);
         else if (ends_with(path, ".sql"))
-            ddl = arena_strndup(in->manifest->arena, text.data, text.len);
+            ddl = keep_ddl(in->manifest->arena, &text);
     }
     buf_free(&text);
     if (code == ERR_OK && !in->ddl_texts)
@@ -149,6 +197,14 @@ void stage_close(struct stage_input *in)
     buf_free(&in->first);
 }
 
+enum err_code stage_explain(const struct stage_input *in, enum err_code code, struct err *err)
+{
+    if (code != ERR_DB || !in->is_odd)
+        return code;
+    err_hint(err, "; the archive is damaged: a .load.sql in it contradicts itself");
+    return err->code = ERR_DAMAGED;
+}
+
 /* ---- tables ---- */
 
 enum err_code stage_create(struct db_conn *c, const struct targets *t, struct err *err)
@@ -164,9 +220,6 @@ enum err_code stage_create(struct db_conn *c, const struct targets *t, struct er
     for (unsigned i = 0; code == ERR_OK && i < t->count; i++) {
         buf_clear(&sql);
         ddl_create(&t->items[i].ddl, t->items[i].staging, t->items[i].deferred, &sql);
-        /* The text in the archive ends like a statement. */
-        while (sql.len && (sql.data[sql.len - 1] == '\n' || sql.data[sql.len - 1] == ';'))
-            sql.len--;
         code = db_exec(c, buf_cstr(&sql), err);
         if (code != ERR_OK)
             err_wrap(err, "create the staging table of %s.%s", t->items[i].table->schema,
@@ -334,15 +387,12 @@ static enum err_code feed_seekable(struct loading *l, struct err *err)
     return code;
 }
 
-/* "data/<dir>/..." belongs to the table with that folder; the number stands before the first dash. */
 static enum err_code feed_member(struct loading *l, const char *path, struct buf *stored, struct err *err)
 {
-    const struct manifest *m = l->in->manifest;
-    unsigned long number = strncmp(path, "data/", 5) == 0 ? strtoul(path + 5, NULL, 10) : 0;
-    if (number == 0 || number > m->table_count)
-        return err_set(err, ERR_DAMAGED, "read the archive: member %s belongs to no table", path);
-    int target = target_of(l->targets, (unsigned)number);
-    return target < 0 ? ERR_OK : send_job(l, (unsigned)target, NULL, stored, err);
+    unsigned number;
+    enum err_code code = table_of(l->in, path, &number, err);
+    int target = code == ERR_OK ? target_of(l->targets, number) : -1;
+    return target < 0 ? code : send_job(l, (unsigned)target, NULL, stored, err);
 }
 
 static enum err_code feed_stream(struct loading *l, struct err *err)

@@ -18,6 +18,7 @@ struct stage_input {
     /* of a pipe: the first data member, read while looking for the end of the texts */
     char *first_path;
     struct buf first;
+    bool is_odd; /* one of its .load.sql is not as dbsafe would write it: of another version, or damaged */
 };
 
 /* Reads everything before the data: manifest, definitions; checks all of it and, on a seekable source, the
@@ -25,6 +26,8 @@ struct stage_input {
 enum err_code stage_open(struct source *src, const struct restore_options *options, struct stage_input *in,
                          struct err *err);
 void stage_close(struct stage_input *in);
+/* A pipe is loaded before its manifest can be compared: ERR_DAMAGED where damage is why the server refused. */
+enum err_code stage_explain(const struct stage_input *in, enum err_code code, struct err *err);
 
 /* Creates the staging tables (their schemas exist). */
 enum err_code stage_create(struct db_conn *c, const struct targets *t, struct err *err);

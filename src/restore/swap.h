@@ -12,12 +12,12 @@ struct swap_options {
     bool kill_blockers;
 };
 
-/* Runs the exchange of an operation whose journal exists, knows c as one of its connections, and whose incoming
- * tables are complete.  A waiting
- * RENAME makes readers wait behind it, so each try waits at most a second for locks, then lets them pass.
- * ERR_OK: done, as the marker says.  ERR_TIMEOUT: others kept their locks; the message names them.
- * ERR_DB_LOST: the connection ended and nothing was exchanged; or, with op->unknown, the server could not be asked
- * again: nobody knows, and the message says how to go on.  params: for asking the marker on a new connection. */
+/* Runs the exchange of an operation whose journal exists, knows c as one of its connections, and whose
+ * incoming tables are complete.  A waiting RENAME makes readers wait behind it, so each try waits at most a
+ * second for locks, then lets them pass. ERR_OK: done, as the marker says.  ERR_TIMEOUT: others kept their
+ * locks; the message names them. ERR_DB_LOST: the connection ended and nothing was exchanged; or, with
+ * op->unknown, the server could not be asked again: nobody knows, and the message says how to go on.  params:
+ * for asking the marker on a new connection. */
 enum err_code swap_run(const struct run *run, const struct db_params *params, struct db_conn *c,
                        struct operation *op, const struct swap_options *options, struct err *err);
 

@@ -152,7 +152,8 @@ static enum err_code check_into(const struct targets *t, const struct restore_op
         for (unsigned k = 0; !found && k < t->schema_count; k++)
             found = strcmp(t->originals[k], old) == 0;
         if (!found)
-            return err_set(err, ERR_NOT_FOUND, "restore --into %s=%s: no chosen table of the archive is in %s", old,
+            return err_set(err, ERR_NOT_FOUND,
+                           "restore --into %s=%s: no chosen table of the archive is in %s", old,
                            o->into[2 * i + 1], old);
     }
     return ERR_OK;
@@ -215,6 +216,12 @@ static void check_definition(const struct targets *t, const struct target *item,
             refuse(r, "%s.%s: foreign key %s leaves the restored tables (to %s)", m->schema, m->name, d->name,
                    d->parent_table);
     }
+}
+
+void targets_check_definitions(const struct targets *t, struct refusals *r)
+{
+    for (unsigned i = 0; i < t->count; i++)
+        check_definition(t, &t->items[i], r);
 }
 
 /* ---- what stands on the server ---- */
@@ -417,8 +424,7 @@ enum err_code targets_check(struct db_conn *c, struct targets *t, const struct r
 {
     struct refusals r;
     refusals_begin(&r);
-    for (unsigned i = 0; i < t->count; i++)
-        check_definition(t, &t->items[i], &r);
+    targets_check_definitions(t, &r);
     enum err_code code = check_server(c, &r, err);
     if (code == ERR_OK)
         code = look_at_schemas(c, t, err);

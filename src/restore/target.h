@@ -41,17 +41,20 @@ enum err_code targets_make(const struct manifest *m, const bool *chosen, const c
 enum err_code targets_check(struct db_conn *c, struct targets *t, const struct restore_options *options,
                             struct err *err);
 
-/* The foreign keys and triggers of live tables that are about to be exchanged; adds a line for each reason to
- * refuse. */
+/* Reasons to refuse, collected so that all are told at once. */
 struct refusals {
     struct buf text; /* "\n  reason" each */
     unsigned count;
 };
+void refusals_begin(struct refusals *r);
 void refuse(struct refusals *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-enum err_code check_live_tables(struct db_conn *c, const struct exchange *tables, unsigned count,
-                                bool assume_no_outside_fks, struct refusals *r, struct err *err);
 /* ERR_REFUSED with all reasons, or ERR_OK when there are none; releases r. */
 enum err_code refusals_end(struct refusals *r, const char *what, struct err *err);
-void refusals_begin(struct refusals *r);
+
+/* What the archive's own definitions rule out. */
+void targets_check_definitions(const struct targets *t, struct refusals *r);
+/* What the foreign keys and triggers of live tables that are about to be exchanged rule out. */
+enum err_code check_live_tables(struct db_conn *c, const struct exchange *tables, unsigned count,
+                                bool assume_no_outside_fks, struct refusals *r, struct err *err);
 
 #endif

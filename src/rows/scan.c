@@ -49,6 +49,7 @@ struct worker {
     /* the chunk being filled */
     struct scan_chunk chunk;
     struct buf key_first, key_last;
+    struct buf last_key; /* length and bytes of each key column of the last row; empty when one is NULL */
     uint64_t reported; /* rows of the chunk that progress has */
     /* what this worker read of the current range */
     uint64_t range_rows, range_bytes;
@@ -201,6 +202,7 @@ static void account(struct worker *w)
     buf_clear(&w->text);
     buf_clear(&w->key_first);
     buf_clear(&w->key_last);
+    buf_clear(&w->last_key);
 }
 
 static void print_key(struct worker *w, const struct row *row, struct buf *out)
@@ -215,15 +217,62 @@ static void print_key(struct worker *w, const struct row *row, struct buf *out)
     key_tuple_free(k);
 }
 
-/* Hands the filled chunk over. row: the last one in it. */
-static enum err_code cut(struct worker *w, const struct row *row, struct err *err)
+/* buf_putn, which costs as much as this whole step where it is called for every row. */
+static inline void put_bytes(struct buf *b, const void *data, size_t bytes)
+{
+    if (b->cap <= b->len + bytes) {
+        buf_putn(b, data, bytes);
+        return;
+    }
+    memcpy(b->data + b->len, data, bytes);
+    b->len += bytes;
+}
+
+/* A row is gone when the next one is asked for, and only then it shows that it was the last. */
+static void keep_key(struct worker *w, const struct row *row)
+{
+    const struct manifest_key *key = &w->scan->tables[w->chunk.table].table->key;
+    buf_clear(&w->last_key);
+    for (unsigned i = 0; i < key->column_count; i++) {
+        unsigned column = key->columns[i];
+        if (!row->values[column]) {
+            buf_clear(&w->last_key);
+            return;
+        }
+        put_bytes(&w->last_key, &row->lengths[column], sizeof row->lengths[column]);
+        put_bytes(&w->last_key, row->values[column], row->lengths[column]);
+    }
+}
+
+static void print_last_key(struct worker *w)
+{
+    const struct manifest_table *t = w->scan->tables[w->chunk.table].table;
+    if (w->last_key.len == 0)
+        return;
+    char **values = xcalloc(t->key.column_count, sizeof *values);
+    unsigned long *lengths = xcalloc(t->key.column_count, sizeof *lengths);
+    char *at = w->last_key.data;
+    for (unsigned i = 0; i < t->key.column_count; i++) {
+        memcpy(&lengths[i], at, sizeof lengths[i]);
+        values[i] = at + sizeof lengths[i];
+        at = values[i] + lengths[i];
+    }
+    const struct row row = {values, lengths};
+    struct key_tuple *k = key_tuple_of_key_row(t, &row);
+    key_tuple_print(k, &w->key_last);
+    key_tuple_free(k);
+    free(lengths);
+    free(values);
+}
+
+/* Hands the filled chunk over. */
+static enum err_code cut(struct worker *w, struct err *err)
 {
     enum err_code code = ERR_OK;
     if (w->chunk.rows == 0)
         return ERR_OK;
     if (w->scan->consumer->chunk) {
-        if (row && w->scan->tables[w->chunk.table].table->key.name)
-            print_key(w, row, &w->key_last);
+        print_last_key(w);
         w->chunk.text = w->text.data;
         w->chunk.key_first = w->key_first.len ? buf_cstr(&w->key_first) : NULL;
         w->chunk.key_last = w->key_last.len ? buf_cstr(&w->key_last) : NULL;
@@ -268,7 +317,7 @@ static enum err_code give_pieces(struct worker *w, const struct encoder *e, cons
 static enum err_code add_big_row(struct worker *w, const struct encoder *e, const struct row *row,
                                  struct err *err)
 {
-    enum err_code code = cut(w, NULL, err);
+    enum err_code code = cut(w, err);
     if (code != ERR_OK)
         return code;
     lock_take(w->scan->big_row);
@@ -286,14 +335,17 @@ static enum err_code add_row(struct worker *w, const struct encoder *e, const st
     enum err_code code = row_encode(e, row, &w->text, &sum, err);
     if (code != ERR_OK)
         return code;
-    if (w->chunk.rows == 0 && w->scan->consumer->chunk && w->scan->tables[w->chunk.table].table->key.name)
-        print_key(w, row, &w->key_first);
+    if (w->scan->consumer->chunk && w->scan->tables[w->chunk.table].table->key.name) {
+        if (w->chunk.rows == 0)
+            print_key(w, row, &w->key_first);
+        keep_key(w, row);
+    }
     rowsum_add(&w->chunk.checksum, sum);
     w->chunk.rows++;
     w->chunk.bytes = w->text.len;
     w->chunk.load_warnings += row_load_warnings(e, row);
     if (w->text.len >= w->scan->options->chunk_bytes)
-        return cut(w, row, err);
+        return cut(w, err);
     if (w->chunk.rows - w->reported >= PROGRESS_ROWS)
         report(w);
     return ERR_OK;
@@ -434,7 +486,7 @@ static enum err_code read_range(struct worker *w, struct range *r, struct err *e
         code = read_keys(w, r, err);
     else
         code = read_query(w, r, 0, &rows, NULL, err);
-    return code == ERR_OK ? cut(w, NULL, err) : code;
+    return code == ERR_OK ? cut(w, err) : code;
 }
 
 static enum err_code work(void *arg, struct err *err)
@@ -461,6 +513,7 @@ static void init_worker(struct worker *w, struct scan *s, unsigned index, struct
     buf_init(&w->text, s->options->chunk_bytes + 2 * s->options->big_row_bytes + ((size_t)1 << 20));
     buf_init(&w->key_first, KEY_TEXT_MAX_BYTES);
     buf_init(&w->key_last, KEY_TEXT_MAX_BYTES);
+    buf_init(&w->last_key, KEY_TEXT_MAX_BYTES);
 }
 
 static void free_worker(struct worker *w)
@@ -471,6 +524,7 @@ static void free_worker(struct worker *w)
     buf_free(&w->text);
     buf_free(&w->key_first);
     buf_free(&w->key_last);
+    buf_free(&w->last_key);
 }
 
 enum err_code scan_run(const struct run *run, struct db_conn **conns, unsigned conn_count,

@@ -332,6 +332,7 @@ static enum err_code check_stream(struct check *c, const struct verify_options *
     if (rc == ERR_OK && m != NULL)
         compare_stream(c, m);
     count(c, result);
+    result->bytes = archive_stream_bytes(c->stream);
     if (c->stream_end.code != ERR_OK)
         verify_add_problem(result, c->src->name, "%s", c->stream_end.text);
     if (rc == ERR_OK && m != NULL) {

@@ -81,11 +81,6 @@ class Damaged(TestCase):
         s.load(CHANGES)
         cls.old = table_digests(s, "d")
         cls.bad = s.folder / "bad.tar"
-        cls.counts = {}
-
-    @classmethod
-    def tearDownClass(cls):
-        print("damage:", cls.counts)
 
     def setUp(self):
         if table_digests(self.server, "d") != self.old:
@@ -119,7 +114,6 @@ class Damaged(TestCase):
         self.bad.write_bytes(data)
         result = self.server.dbsafe("verify", self.bad, check=None)
         self.assertEqual(result.rc, check, f"{what}\n{result}")
-        self.counts["verify"] = self.counts.get("verify", 0) + 1
         return result
 
     def assert_untouched(self, result, what, allowed):
@@ -131,13 +125,11 @@ class Damaged(TestCase):
         self.bad.write_bytes(data)
         result = self.server.dbsafe("restore", self.bad, *args, check=None)
         self.assert_untouched(result, what, allowed)
-        self.counts["restore"] = self.counts.get("restore", 0) + 1
         return result
 
     def pipe(self, data, what, allowed=(8,)):
         result = self.server.dbsafe("restore", "-", input=data, check=None)
         self.assert_untouched(result, what, allowed)
-        self.counts["pipe"] = self.counts.get("pipe", 0) + 1
         return result
 
     # ---- tests
@@ -165,12 +157,12 @@ class Damaged(TestCase):
 
     def test_flipped_bytes_restore(self):
         random = rng("bits restored")
-        for at in self.places(200, "restore"):
+        for at in self.places(300, "restore"):
             self.restore(self.flipped(at, random), f"byte {at}")
 
     def test_flipped_bytes_restore_from_a_pipe(self):
         random = rng("bits piped")
-        for at in self.places(300, "pipe"):
+        for at in self.places(500, "pipe"):
             self.pipe(self.flipped(at, random), f"byte {at}")
 
     def test_every_byte_of_the_definitions_from_a_pipe(self):
@@ -218,7 +210,9 @@ class Damaged(TestCase):
                     continue
                 self.verify(data, what)
                 self.restore(data, what)
-                self.pipe(data, what)
+                # What came in the wrong place may be refused for its own sake before the manifest of a pipe shows why:
+                # fewer tables than there are, or rows of another table under headers that fit.
+                self.pipe(data, what, (8, 10) if whole else (4, 7, 8))
 
     def test_members_removed_and_doubled(self):
         for i in range(len(Parts(self.good).members)):
@@ -306,7 +300,7 @@ class Damaged(TestCase):
             new = old.replace(b"`x` double", b"`x` float")
             self.assertNotEqual(old, new)
             parts.set_content(f"schema/{table['dir']}.sql", new)
-            digest = hashlib.sha256(new.rstrip(b"\n").rstrip(b";").replace(b"", b"")).hexdigest()
+            digest = hashlib.sha256(new.rstrip(b"\n").rstrip(b";")).hexdigest()
             load = parts.content(f"schema/{table['dir']}.load.sql")
             parts.set_content(f"schema/{table['dir']}.load.sql", load.replace(table["ddl_sha256"].encode(), digest.encode()))
             table["ddl_sha256"] = digest

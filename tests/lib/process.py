@@ -1,5 +1,6 @@
 """Running programs: output caught, memory measured, deadline kept, secrets and sanitizer reports looked for."""
 
+import atexit
 import json
 import os
 import re
@@ -41,14 +42,12 @@ def client_env(home, extra=None):
     env["XDG_DATA_HOME"] = f"{home}/.local/share"
     env["XDG_CONFIG_HOME"] = f"{home}/.config"
     env["LC_ALL"] = "C.UTF-8"
-    env["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=1:abort_on_error=0:fast_unwind_on_malloc=0"
+    env["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=1:abort_on_error=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1"
     env["TSAN_OPTIONS"] = "exitcode=98:halt_on_error=0"
-    env["LSAN_OPTIONS"] = "print_suppressions=0"
-    for name in ("lsan", "tsan"):  # what third-party libraries are known for; see the files
-        suppressions = ROOT / "tests" / f"{name}.supp"
-        if suppressions.exists():
-            env[f"{name.upper()}_OPTIONS"] += f":print_suppressions=0:suppressions={suppressions}"
+    suppressions = ROOT / "tests" / "tsan.supp"  # what third-party libraries are known for; see the file
+    if suppressions.exists():
+        env["TSAN_OPTIONS"] += f":print_suppressions=0:suppressions={suppressions}"
     env.update({k: str(v) for k, v in (extra or {}).items() if v is not None})
     for k, v in (extra or {}).items():
         if v is None:
@@ -79,6 +78,16 @@ class Result:
                 f"--- standard output\n{tail(self.out)}\n--- standard error\n{tail(self.err)}\n---")
 
 
+UNFINISHED = set()
+
+
+@atexit.register
+def end_unfinished():
+    """What a failed test left running, stopped ones too."""
+    for running in list(UNFINISHED):
+        running.kill()
+
+
 class Running:
     """A started program. finish() waits and gives its Result; kill(), terminate(), interrupt() send signals to it alone."""
 
@@ -97,13 +106,17 @@ class Running:
         self.process = subprocess.Popen(self.argv, env=env, cwd=cwd, stdin=stdin or subprocess.DEVNULL,
                                         stdout=self._out, stderr=self._err, start_new_session=new_group)
         self.pid = self.process.pid
+        UNFINISHED.add(self)
         if input is not None:
             stdin.close()
         self.result = None
 
     def signal(self, number):
         if self.result is None:
-            os.kill(self.pid, number)
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass  # reaped by a finish() that another thread is in
 
     def kill(self):
         self.signal(signal.SIGKILL)
@@ -153,6 +166,7 @@ class Running:
         seconds = time.monotonic() - self._begin
         rc = os.waitstatus_to_exitcode(status)
         self.process.returncode = rc
+        UNFINISHED.discard(self)
         out = b""
         if self._own_out:
             self._out.seek(0)

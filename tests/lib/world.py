@@ -67,8 +67,12 @@ def ours(server):
 def everything(server, but=()):
     """Each table of the server outside its own schemas, with what tells whether it was touched."""
     skipped = ("mysql", "information_schema", "performance_schema", "sys", *but)
-    return server.sql("SELECT table_schema, table_name, table_type, engine, create_time, auto_increment, table_comment "
-                      "FROM information_schema.tables WHERE table_schema NOT IN %s ORDER BY 1, 2", (skipped,))
+    tables = server.sql("SELECT table_schema, table_name, table_type, engine, auto_increment, table_comment "
+                        "FROM information_schema.tables WHERE table_schema NOT IN %s ORDER BY 1, 2", (skipped,))
+    # InnoDB gives a table that is made anew another number.
+    return tables, server.sql("SELECT name, table_id FROM information_schema.innodb_sys_tables "
+                              "WHERE SUBSTRING_INDEX(name, '/', 1) NOT IN %s AND name LIKE '%%/%%' AND name NOT LIKE '%%/FTS%%' "
+                              "ORDER BY 1", (skipped,))
 
 
 def schemas(server):

@@ -10,6 +10,7 @@
 #include "archive/rowtext.h"
 #include "archive/text.h"
 #include "archive/writer.h"
+#include "db/ddl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static const struct sample_table sample_tables[] = {
      "orders",
      "CREATE TABLE `orders` (\n"
      "  `id` int(11) NOT NULL AUTO_INCREMENT,\n"
-     "  `note` text DEFAULT NULL COMMENT 'Bemerkung f\xC3\xBCr \\'innen\\'',\n"
+     "  `note` text DEFAULT NULL COMMENT 'Bemerkung f\xC3\xBCr ''innen''',\n"
      "  `state` enum('new','paid') DEFAULT NULL,\n"
      "  PRIMARY KEY (`id`)\n"
      ") ENGINE=InnoDB AUTO_INCREMENT=8 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci",
@@ -106,10 +107,22 @@ static const struct sample_table sample_tables[] = {
 };
 #define SAMPLE_TABLES 4
 
+/* The digest as src/dump takes it: without the AUTO_INCREMENT value. */
+static inline const char *sample_ddl_digest(struct manifest *m, const char *ddl)
+{
+    char sha256[SHA256_HEX_BYTES];
+    struct buf plain;
+    buf_init(&plain, 10000);
+    ddl_without_auto_increment(ddl, &plain);
+    digest_of(plain.data, plain.len, sha256);
+    buf_free(&plain);
+    return arena_strdup(m->arena, sha256);
+}
+
 static inline void sample_describe(struct manifest *m)
 {
     static const struct manifest_worker workers[2] = {{"bin.000007", 4711}, {"bin.000007", 4711}};
-    static const unsigned first_column[1] = {0};
+    static const unsigned key_columns[2] = {0, 2};
     m->tool_version = "0.1.0";
     m->label = "sample";
     m->run_id = "0123456789ab";
@@ -135,8 +148,6 @@ static inline void sample_describe(struct manifest *m)
     for (unsigned i = 0; i < SAMPLE_TABLES; i++) {
         const struct sample_table *from = &sample_tables[i];
         struct manifest_table *t = &m->tables[i];
-        char sha256[SHA256_HEX_BYTES];
-        digest_of(from->ddl, strlen(from->ddl), sha256);
         *t = (struct manifest_table){.number = i + 1,
                                      .schema = from->schema,
                                      .name = from->name,
@@ -144,13 +155,14 @@ static inline void sample_describe(struct manifest *m)
                                      .engine = "InnoDB",
                                      .transactional = true,
                                      .system_versioned = from->system_versioned,
-                                     .ddl_sha256 = arena_strdup(m->arena, sha256),
-                                     .auto_increment = i == 0 ? UINT64_MAX : 0,
+                                     .ddl_sha256 = sample_ddl_digest(m, from->ddl),
+                                     .auto_increment = i == 0 ? 8 : 0,
                                      .column_count = from->column_count,
                                      .columns = from->columns,
                                      .counted = true};
-        if (i != 2)
-            t->key = (struct manifest_key){.name = "PRIMARY", .column_count = 1, .columns = first_column};
+        if (strstr(from->ddl, "PRIMARY KEY") != NULL)
+            t->key = (struct manifest_key){
+                .name = "PRIMARY", .column_count = from->system_versioned ? 2 : 1, .columns = key_columns};
     }
     manifest_add_warning(m, "shop.orders.note", "something to look at");
 }

@@ -4,16 +4,16 @@
 
 #include <string.h>
 
-/* What json_stringn writes for a string, as an array of one. */
+/* What json_out_stringn writes for a string, as an array of one. */
 static void check_string(const char *value, size_t bytes, const char *want)
 {
     struct buf b;
-    struct json j;
+    struct json_out j;
     struct err err;
     buf_init(&b, 10000);
-    json_begin(&j, &b, 0);
-    json_stringn(&j, NULL, value, bytes);
-    assert_ok(json_end(&j, &err), &err);
+    json_out_begin(&j, &b, 0);
+    json_out_stringn(&j, NULL, value, bytes);
+    assert_ok(json_out_end(&j, &err), &err);
     assert_string_equal(buf_cstr(&b), want);
     buf_free(&b);
 }
@@ -22,26 +22,26 @@ static void one_line(void **state)
 {
     (void)state;
     struct buf b;
-    struct json j;
+    struct json_out j;
     struct err err;
     buf_init(&b, 10000);
-    json_begin(&j, &b, 0);
-    json_object_open(&j, NULL);
-    json_string(&j, "a\"b", "x");
-    json_string(&j, "n", NULL);
-    json_uint(&j, "u", UINT64_MAX);
-    json_int(&j, "i", INT64_MIN);
-    json_array_open(&j, "list");
-    json_bool(&j, NULL, true);
-    json_object_open(&j, NULL);
-    json_object_close(&j);
-    json_array_open(&j, NULL);
-    json_array_close(&j);
-    json_null(&j, NULL);
-    json_array_close(&j);
-    json_bool(&j, "last", false);
-    json_object_close(&j);
-    assert_ok(json_end(&j, &err), &err);
+    json_out_begin(&j, &b, 0);
+    json_out_object_open(&j, NULL);
+    json_out_string(&j, "a\"b", "x");
+    json_out_string(&j, "n", NULL);
+    json_out_uint(&j, "u", UINT64_MAX);
+    json_out_int(&j, "i", INT64_MIN);
+    json_out_array_open(&j, "list");
+    json_out_bool(&j, NULL, true);
+    json_out_object_open(&j, NULL);
+    json_out_object_close(&j);
+    json_out_array_open(&j, NULL);
+    json_out_array_close(&j);
+    json_out_null(&j, NULL);
+    json_out_array_close(&j);
+    json_out_bool(&j, "last", false);
+    json_out_object_close(&j);
+    assert_ok(json_out_end(&j, &err), &err);
     assert_string_equal(buf_cstr(&b),
                         "{\"a\\\"b\":\"x\",\"n\":null,\"u\":18446744073709551615,"
                         "\"i\":-9223372036854775808,\"list\":[true,{},[],null],\"last\":false}");
@@ -52,19 +52,19 @@ static void indented(void **state)
 {
     (void)state;
     struct buf b;
-    struct json j;
+    struct json_out j;
     struct err err;
     buf_init(&b, 10000);
-    json_begin(&j, &b, 2);
-    json_object_open(&j, NULL);
-    json_array_open(&j, "a");
-    json_int(&j, NULL, 1);
-    json_int(&j, NULL, 2);
-    json_array_close(&j);
-    json_object_open(&j, "o");
-    json_object_close(&j);
-    json_object_close(&j);
-    assert_ok(json_end(&j, &err), &err);
+    json_out_begin(&j, &b, 2);
+    json_out_object_open(&j, NULL);
+    json_out_array_open(&j, "a");
+    json_out_int(&j, NULL, 1);
+    json_out_int(&j, NULL, 2);
+    json_out_array_close(&j);
+    json_out_object_open(&j, "o");
+    json_out_object_close(&j);
+    json_out_object_close(&j);
+    assert_ok(json_out_end(&j, &err), &err);
     assert_string_equal(buf_cstr(&b), "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"o\": {}\n}");
     buf_free(&b);
 }
@@ -79,10 +79,10 @@ static void thousandths(void **state)
                  {-5, "-0.005"}, {-1234, "-1.234"}, {INT64_MIN, "-9223372036854775.808"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct buf b;
-        struct json j;
+        struct json_out j;
         buf_init(&b, 100);
-        json_begin(&j, &b, 0);
-        json_fixed3(&j, NULL, cases[i].value);
+        json_out_begin(&j, &b, 0);
+        json_out_fixed3(&j, NULL, cases[i].value);
         assert_string_equal(buf_cstr(&b), cases[i].want);
         buf_free(&b);
     }
@@ -127,15 +127,15 @@ static void a_full_buffer_is_remembered(void **state)
 {
     (void)state;
     struct buf b;
-    struct json j;
+    struct json_out j;
     struct err err;
     buf_init(&b, 8);
-    json_begin(&j, &b, 0);
-    json_array_open(&j, NULL);
-    json_string(&j, NULL, "longer than eight");
-    json_int(&j, NULL, 1);
-    json_array_close(&j);
-    assert_err(json_end(&j, &err), ERR_NOMEM, &err);
+    json_out_begin(&j, &b, 0);
+    json_out_array_open(&j, NULL);
+    json_out_string(&j, NULL, "longer than eight");
+    json_out_int(&j, NULL, 1);
+    json_out_array_close(&j);
+    assert_err(json_out_end(&j, &err), ERR_NOMEM, &err);
     assert_true(b.len <= 8);
     buf_free(&b);
 }
@@ -144,19 +144,19 @@ static void wrong_nesting_is_an_error(void **state)
 {
     (void)state;
     struct buf b;
-    struct json j;
+    struct json_out j;
     struct err err;
     buf_init(&b, 1000);
-    json_begin(&j, &b, 0);
-    json_object_open(&j, NULL);
-    assert_err(json_end(&j, &err), ERR_INTERNAL, &err);
-    json_begin(&j, &b, 0);
-    json_array_close(&j);
-    assert_err(json_end(&j, &err), ERR_INTERNAL, &err);
-    json_begin(&j, &b, 0);
+    json_out_begin(&j, &b, 0);
+    json_out_object_open(&j, NULL);
+    assert_err(json_out_end(&j, &err), ERR_INTERNAL, &err);
+    json_out_begin(&j, &b, 0);
+    json_out_array_close(&j);
+    assert_err(json_out_end(&j, &err), ERR_INTERNAL, &err);
+    json_out_begin(&j, &b, 0);
     for (int i = 0; i < JSON_MAX_DEPTH + 3; i++)
-        json_array_open(&j, NULL);
-    assert_err(json_end(&j, &err), ERR_INTERNAL, &err);
+        json_out_array_open(&j, NULL);
+    assert_err(json_out_end(&j, &err), ERR_INTERNAL, &err);
     buf_free(&b);
 }
 

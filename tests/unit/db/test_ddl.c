@@ -22,7 +22,8 @@ static const char HOSTILE[] =
     "  FULLTEXT KEY `f` (`tx`),\n"
     "  CONSTRAINT `f``k` FOREIGN KEY (`n`) REFERENCES `p``(,` (`id`) ON DELETE SET NULL ON UPDATE CASCADE,\n"
     "  CONSTRAINT `c``h` CHECK (`e` <> 5 and `a,(b` not in ('),(','b\\'`\"'))\n"
-    ") ENGINE=InnoDB AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4 COMMENT='AUTO_INCREMENT=9 ) (  AUTO_INCREMENT=1 "
+    ") ENGINE=InnoDB AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4 COMMENT='AUTO_INCREMENT=9 ) (  "
+    "AUTO_INCREMENT=1 "
     "DATA DIRECTORY=''/d'' \"'";
 
 struct want {
@@ -32,14 +33,11 @@ struct want {
 };
 
 static const struct want HOSTILE_ITEMS[] = {
-    {DDL_COLUMN, "id", NULL, true},         {DDL_COLUMN, "a,(b", NULL, false},
-    {DDL_COLUMN, "e", NULL, false},         {DDL_COLUMN, "g", NULL, false},
-    {DDL_COLUMN, "n", NULL, false},         {DDL_COLUMN, "pt", NULL, false},
-    {DDL_COLUMN, "tx", NULL, false},        {DDL_PRIMARY, NULL, "id", false},
-    {DDL_UNIQUE, "u`,(", "a,(b", false},    {DDL_KEY, "desc", "n", false},
-    {DDL_SPATIAL, "sp", "pt", false},       {DDL_KEY, "k2", "e", false},
-    {DDL_FULLTEXT, "f", "tx", false},       {DDL_FOREIGN, "f`k", "n", false},
-    {DDL_OTHER, "c`h", NULL, false},
+    {DDL_COLUMN, "id", NULL, true},   {DDL_COLUMN, "a,(b", NULL, false}, {DDL_COLUMN, "e", NULL, false},
+    {DDL_COLUMN, "g", NULL, false},   {DDL_COLUMN, "n", NULL, false},    {DDL_COLUMN, "pt", NULL, false},
+    {DDL_COLUMN, "tx", NULL, false},  {DDL_PRIMARY, NULL, "id", false},  {DDL_UNIQUE, "u`,(", "a,(b", false},
+    {DDL_KEY, "desc", "n", false},    {DDL_SPATIAL, "sp", "pt", false},  {DDL_KEY, "k2", "e", false},
+    {DDL_FULLTEXT, "f", "tx", false}, {DDL_FOREIGN, "f`k", "n", false},  {DDL_OTHER, "c`h", NULL, false},
 };
 #define HOSTILE_COUNT (sizeof HOSTILE_ITEMS / sizeof HOSTILE_ITEMS[0])
 
@@ -110,12 +108,14 @@ static void all_items_together_make_the_same_table(void **state)
 static void items_can_be_left_out(void **state)
 {
     (void)state;
-    struct ddl d = parsed("CREATE TABLE `t` (\n  `a` int(11),\n  KEY `k` (`a`),\n  `b` int(11)\n) ENGINE=InnoDB");
+    struct ddl d =
+        parsed("CREATE TABLE `t` (\n  `a` int(11),\n  KEY `k` (`a`),\n  `b` int(11)\n) ENGINE=InnoDB");
     struct buf out;
     const bool middle[] = {false, true, false}, ends[] = {true, false, true};
     buf_init(&out, 1000);
     ddl_create(&d, "`s`.`t`", middle, &out);
-    assert_string_equal(buf_cstr(&out), "CREATE TABLE `s`.`t` (\n  `a` int(11),\n  `b` int(11)\n) ENGINE=InnoDB");
+    assert_string_equal(buf_cstr(&out),
+                        "CREATE TABLE `s`.`t` (\n  `a` int(11),\n  `b` int(11)\n) ENGINE=InnoDB");
     buf_clear(&out);
     ddl_create(&d, "`s`.`t`", ends, &out);
     assert_string_equal(buf_cstr(&out), "CREATE TABLE `s`.`t` (\n  KEY `k` (`a`)\n) ENGINE=InnoDB");
@@ -133,12 +133,13 @@ static void foreign_keys_in_all_their_forms(void **state)
          "p"},
         {"FOREIGN KEY (`a`) REFERENCES `p` (`id`)", NULL, "a", NULL, "p"},
         {"FOREIGN KEY `ix` (`a`) REFERENCES `p` (`id`)", NULL, "a", NULL, "p"},
-        {"CONSTRAINT `FOREIGN KEY` FOREIGN KEY (`REFERENCES `) REFERENCES `q.``r`.`s``.t` (`id`)", "FOREIGN KEY",
-         "REFERENCES ", "q.`r", "s`.t"},
+        {"CONSTRAINT `FOREIGN KEY` FOREIGN KEY (`REFERENCES `) REFERENCES `q.``r`.`s``.t` (`id`)",
+         "FOREIGN KEY", "REFERENCES ", "q.`r", "s`.t"},
         {"CONSTRAINT `t_ibfk_1` FOREIGN KEY (`a`) REFERENCES `t` (`id`)", "t_ibfk_1", "a", NULL, "t"},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        char *text = arena_printf(arena, "CREATE TABLE `t` (\n  `a` int,\n  %s\n) ENGINE=InnoDB", forms[i].item);
+        char *text =
+            arena_printf(arena, "CREATE TABLE `t` (\n  `a` int,\n  %s\n) ENGINE=InnoDB", forms[i].item);
         struct ddl d = parsed(text);
         assert_int_equal(d.item_count, 2);
         const struct ddl_item *item = &d.items[1];

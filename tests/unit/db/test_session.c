@@ -19,8 +19,9 @@ static void assert_gives(const char *line, const char *want)
 static void global_privileges_count(void **state)
 {
     (void)state;
-    assert_gives("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` IDENTIFIED BY PASSWORD '*0' WITH GRANT OPTION",
-                 "pr");
+    assert_gives(
+        "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` IDENTIFIED BY PASSWORD '*0' WITH GRANT OPTION",
+        "pr");
     assert_gives("GRANT PROCESS ON *.* TO `b`@`%`", "p");
     assert_gives("GRANT RELOAD ON *.* TO `b`@`%`", "r");
     assert_gives("GRANT SELECT, RELOAD, PROCESS, LOCK TABLES ON *.* TO `b`@`%`", "pr");
@@ -81,8 +82,10 @@ static void lines_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(global_privileges_count),         cmocka_unit_test(whole_words_only),
-        cmocka_unit_test(other_lines_give_nothing),        cmocka_unit_test(names_cannot_pass_for_privileges),
+        cmocka_unit_test(global_privileges_count),
+        cmocka_unit_test(whole_words_only),
+        cmocka_unit_test(other_lines_give_nothing),
+        cmocka_unit_test(names_cannot_pass_for_privileges),
         cmocka_unit_test(lines_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
