@@ -1,7 +1,6 @@
 /*
  * Writes the one archive object: canonical tar members in order, then manifest.json and index.dbsafe, into a sink.
- * Used by one thread (the tar writer).  Headers are made by libarchive (pax restricted, which writes plain ustar for all
- * that dbsafe stores), with fixed owner, mode and one mtime.
+ * Used by one thread (the tar writer).  Headers are made by libarchive (plain ustar), with fixed owner, mode and one mtime.
  */
 #ifndef DBSAFE_ARCHIVE_WRITER_H
 #define DBSAFE_ARCHIVE_WRITER_H

@@ -66,7 +66,7 @@ enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const cha
 /* SHOW CREATE TABLE. */
 enum err_code catalog_ddl(struct db_conn *c, const char *schema, const char *table, struct buf *out,
                           struct err *err);
-/* CREATE_TIME, which a rename changes too; "" when the table is gone. */
+/* CREATE_TIME, which a rename changes too; "" when the server does not know it, or the table is gone. */
 enum err_code catalog_created(struct db_conn *c, const char *schema, const char *table, struct buf *out,
                               struct err *err);
 /* Whether the engine keeps transactions (rows of a snapshot stay as they were). */
