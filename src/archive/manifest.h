@@ -16,9 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_FORMAT 1
-#define SHA256_HEX_BYTES 65
-#define MANIFEST_PATH "manifest.json"
+#define MANIFEST_FORMAT    1
+#define SHA256_HEX_BYTES   65
+#define MANIFEST_PATH      "manifest.json"
 #define MANIFEST_MAX_BYTES ((size_t)1 << 30) /* of the JSON text */
 
 /* Content checksum: sum mod 2^128 of XXH3-128 of each row's canonical text. 0/0 for no rows. */
@@ -56,7 +56,7 @@ struct manifest_table {
     const char *engine; /* as the server prints it */
     bool transactional;
     bool system_versioned;
-    const char *ddl_sha256; /* hex digest of SHOW CREATE TABLE without its AUTO_INCREMENT value */
+    const char *ddl_sha256;  /* hex digest of SHOW CREATE TABLE without its AUTO_INCREMENT value */
     uint64_t auto_increment; /* next value; 0: none */
     unsigned column_count;   /* dumped columns only: generated ones are left out */
     const struct manifest_column *columns;
@@ -78,13 +78,13 @@ enum member_kind { MEMBER_README, MEMBER_SCRIPT, MEMBER_SCHEMA, MEMBER_TABLE_DDL
 struct manifest_member {
     const char *path;
     enum member_kind kind;
-    unsigned table;           /* table number; 0: none */
-    uint64_t offset, length;  /* of the content in the archive, bytes; the tar header stands right before */
+    unsigned table;          /* table number; 0: none */
+    uint64_t offset, length; /* of the content in the archive, bytes; the tar header stands right before */
     char sha256[SHA256_HEX_BYTES]; /* of the stored bytes */
     /* data members only: */
     uint64_t plain_length, rows;
     struct rowsum checksum;
-    uint64_t load_warnings; /* that a correct LOAD DATA raises (ENUM index 0: one each) */
+    uint64_t load_warnings;           /* that a correct LOAD DATA raises (ENUM index 0: one each) */
     const char *key_first, *key_last; /* key tuples as SQL literals, for people; may be NULL */
 };
 
@@ -102,7 +102,7 @@ struct manifest_consistency {
     const char *method; /* "binlog-position", "trx-counter", "backup-stage", "single-reader" */
     const char *proof;  /* one sentence */
     unsigned tries;
-    const char *gtid;   /* may be NULL */
+    const char *gtid; /* may be NULL */
     unsigned worker_count;
     const struct manifest_worker *workers;
     uint64_t trx_before, trx_after; /* 0: not read */
@@ -138,21 +138,23 @@ void manifest_add_member(struct manifest *m, const struct manifest_member *membe
 void manifest_add_warning(struct manifest *m, const char *object, const char *text);
 
 /* The whole as JSON, and back.  Reading checks types, ranges, that numbers and references fit and that every
- * member stands behind the one before; ERR_DAMAGED otherwise, ERR_REFUSED for a format newer than MANIFEST_FORMAT. */
+ * member stands behind the one before; ERR_DAMAGED otherwise, ERR_REFUSED for a format newer than
+ * MANIFEST_FORMAT. */
 enum err_code manifest_write(const struct manifest *m, struct buf *out, struct err *err);
 enum err_code manifest_read(const char *data, size_t bytes, struct manifest **out, struct err *err);
 
-/* What manifest_read checks, for manifests made in memory: tables numbered and named once, members in their order and
- * place, the figures of a table equal to the sums over its members.  ERR_DAMAGED otherwise. */
+/* What manifest_read checks, for manifests made in memory: tables numbered and named once, members in their
+ * order and place, the figures of a table equal to the sums over its members.  ERR_DAMAGED otherwise. */
 enum err_code manifest_check(const struct manifest *m, struct err *err);
 /* Where the last member with its padding ends: there the header of manifest.json stands. */
 uint64_t manifest_members_end(const struct manifest *m);
 
-/* The static part of one table (everything known before its data is read) as one line of JSON: it is the first
- * line of the table's .load.sql behind "-- dbsafe-table ", so that a pipe can be restored before its manifest comes. */
+/* The static part of one table (everything known before its data is read) as one line of JSON: it is the
+ * first line of the table's .load.sql behind "-- dbsafe-table ", so that a pipe can be restored before its
+ * manifest comes. */
 enum err_code manifest_table_write(const struct manifest_table *t, struct buf *out, struct err *err);
-enum err_code manifest_table_read(const char *data, size_t bytes, struct arena *arena, struct manifest_table *out,
-                                  struct err *err);
+enum err_code manifest_table_read(const char *data, size_t bytes, struct arena *arena,
+                                  struct manifest_table *out, struct err *err);
 
 /* NULL when there is no such table. */
 struct manifest_table *manifest_find_table(const struct manifest *m, const char *schema, const char *name);

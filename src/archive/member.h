@@ -32,8 +32,9 @@ struct unpacker;
 struct unpacker *unpacker_new(void);
 void unpacker_free(struct unpacker *u);
 
-/* Starts on the stored bytes of one member (borrowed until the last read); checks that it is exactly one frame with
- * content size and checksum, and that the content size is plain_bytes unless that is UINT64_MAX. ERR_DAMAGED otherwise. */
+/* Starts on the stored bytes of one member (borrowed until the last read); checks that it is exactly one
+ * frame with content size and checksum, and that the content size is plain_bytes unless that is UINT64_MAX.
+ * ERR_DAMAGED otherwise. */
 enum err_code unpacker_begin(struct unpacker *u, const void *stored, size_t bytes, uint64_t plain_bytes,
                              struct err *err);
 /* Next text, up to max bytes; *got == 0 at the end, and then the frame was whole. */

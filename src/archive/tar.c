@@ -83,9 +83,10 @@ static struct archive *writer_open(void *arg, archive_write_callback *write, str
     return NULL;
 }
 
-/* Ends a writer in mid-entry.  libarchive's close writes a trailer that makes a cut archive look whole, so the
- * callback must drop all it gets by now.  Failing the writer first keeps close from filling the entry up to
- * its size; it would also keep free from calling close, which alone releases what open allocated (3.6.2). */
+/* Ends a writer in mid-entry.  libarchive's close writes a trailer that makes a cut archive look whole, so
+ * the callback must drop all it gets by now.  Failing the writer first keeps close from filling the entry up
+ * to its size; it would also keep free from calling close, which alone releases what open allocated (3.6.2).
+ */
 static void writer_drop(struct archive *a)
 {
     archive_write_fail(a);

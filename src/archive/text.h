@@ -1,6 +1,6 @@
 /*
- * The parts of an archive that stock tools use: the LOAD DATA statement, .load.sql, README.txt, restore.sh, and
- * the path of each member.
+ * The parts of an archive that stock tools use: the LOAD DATA statement, .load.sql, README.txt, restore.sh,
+ * and the path of each member.
  */
 #ifndef DBSAFE_ARCHIVE_TEXT_H
 #define DBSAFE_ARCHIVE_TEXT_H
@@ -9,8 +9,9 @@
 
 /* "<number>-<slug>": the slug is ASCII [A-Za-z0-9_-], at most 40 bytes, other characters become "_". */
 char *archive_slug(struct arena *arena, unsigned number, const char *name);
-/* Paths, appended to out: data/<dir>/<n>.tsv.zst (n from 1, at least 6 digits), schema/<dir>.sql, schema/<dir>.load.sql,
- * and schema/database-<number>-<slug>.sql (number from 1, the place in manifest.schemas plus one). */
+/* Paths, appended to out: data/<dir>/<n>.tsv.zst (n from 1, at least 6 digits), schema/<dir>.sql,
+ * schema/<dir>.load.sql, and schema/database-<number>-<slug>.sql (number from 1, the place in
+ * manifest.schemas plus one). */
 void archive_data_path(const struct manifest_table *t, uint64_t n, struct buf *out);
 void archive_ddl_path(const struct manifest_table *t, struct buf *out);
 void archive_load_path(const struct manifest_table *t, struct buf *out);
@@ -19,16 +20,19 @@ void archive_schema_path(unsigned number, const struct manifest_schema *schema, 
 /* The whole file of a schema: CREATE DATABASE IF NOT EXISTS with its character set, and USE. */
 void archive_schema_sql(const struct manifest_schema *schema, struct buf *out);
 
-/* LOAD DATA LOCAL INFILE '<file>' INTO TABLE <into> CHARACTER SET binary ... (columns) SET ...   without a semicolon.
- * into is quoted SQL (`schema`.`table`). */
-void archive_load_statement(const struct manifest_table *t, const char *file, const char *into, struct buf *out);
-/* The settings of a loading session, as SET statements ended by ";\n": the same in .load.sql and in restore. */
+/* LOAD DATA LOCAL INFILE '<file>' INTO TABLE <into> CHARACTER SET binary ... (columns) SET ...   without a
+ * semicolon. into is quoted SQL (`schema`.`table`). */
+void archive_load_statement(const struct manifest_table *t, const char *file, const char *into,
+                            struct buf *out);
+/* The settings of a loading session, as SET statements ended by ";\n": the same in .load.sql and in restore.
+ */
 const char *archive_load_session(const struct manifest_table *t);
-/* The whole .load.sql: "-- dbsafe-table {json}\n", session settings, the LOAD DATA statement with file '/dev/stdin'. */
+/* The whole .load.sql: "-- dbsafe-table {json}\n", session settings, the LOAD DATA statement with file
+ * '/dev/stdin'. */
 enum err_code archive_load_sql(const struct manifest_table *t, struct buf *out, struct err *err);
 /* Reads the first line of a .load.sql back. */
-enum err_code archive_load_sql_parse(const char *text, size_t bytes, struct arena *arena, struct manifest_table *out,
-                                     struct err *err);
+enum err_code archive_load_sql_parse(const char *text, size_t bytes, struct arena *arena,
+                                     struct manifest_table *out, struct err *err);
 
 /* Texts of README.txt and restore.sh (constant but for the label and time in README). */
 void archive_readme(const struct manifest *m, struct buf *out);

@@ -277,7 +277,8 @@ void plan_free(struct plan *p)
 
 /* RENAME leaves definitions alone, but the rows of a table that came to the name later are another table's.
  * The time is in whole seconds: one that was made, planned and replaced within the same second is not seen;
- * and after an ALTER in place MariaDB knows no time until it opens the table anew: then nothing is compared. */
+ * and after an ALTER in place MariaDB knows no time until it opens the table anew: then nothing is compared.
+ */
 static enum err_code check_created(struct db_conn *c, const struct manifest_table *t, const char *created,
                                    struct err *err)
 {

@@ -1,6 +1,6 @@
 /*
- * Verification.  verify_archive: every byte of an archive against its manifest, and every row's text against the
- * content checksums.  verify_live: the rows of a database against the manifest of an archive.
+ * Verification.  verify_archive: every byte of an archive against its manifest, and every row's text against
+ * the content checksums.  verify_live: the rows of a database against the manifest of an archive.
  *
  * Problems are collected, not printed: the caller shows them.  A struct verify_result is released with
  * verify_result_free.
@@ -43,6 +43,7 @@ enum err_code verify_archive(const struct run *run, struct source *src, const st
 /* Compares the live tables (named as in the manifest) in one consistent snapshot.
  * ERR_OK: equal.  ERR_DIFFERS: problems name each differing or missing table, with row counts. */
 enum err_code verify_live(const struct run *run, const struct db_params *db, const struct manifest *m,
-                          const struct verify_options *options, struct verify_result *result, struct err *err);
+                          const struct verify_options *options, struct verify_result *result,
+                          struct err *err);
 
 #endif

@@ -129,7 +129,8 @@ static void assert_same(const struct manifest *a, const struct manifest *b)
     assert_int_equal(a->consistency.worker_count, b->consistency.worker_count);
     for (unsigned i = 0; i < a->consistency.worker_count; i++) {
         assert_text(a->consistency.workers[i].binlog_file, b->consistency.workers[i].binlog_file);
-        assert_int_equal(a->consistency.workers[i].binlog_position, b->consistency.workers[i].binlog_position);
+        assert_int_equal(a->consistency.workers[i].binlog_position,
+                         b->consistency.workers[i].binlog_position);
     }
     assert_int_equal(a->schema_count, b->schema_count);
     for (unsigned i = 0; i < a->schema_count; i++) {
@@ -194,7 +195,7 @@ static void add_members(struct manifest *m, unsigned data_per_table)
     buf_init(&path, 4096);
     memset(member.sha256, 'a', sizeof member.sha256 - 1);
     for (size_t i = 0; i < count; i++, offset += 1024) {
-        size_t t = i >= head                   ? (i - head) % m->table_count
+        size_t t = i >= head                  ? (i - head) % m->table_count
                    : i >= 2 + m->schema_count ? (i - 2 - m->schema_count) / 2
                                               : 0;
         struct manifest_table *table = &m->tables[t];
@@ -259,7 +260,8 @@ static struct manifest *hostile_manifest(void)
     struct manifest *m = manifest_new();
     m->tool_version = m->label = m->run_id = hostile[1];
     m->finished_ms = m->snapshot_ms = INT64_MAX;
-    m->server = (struct manifest_server){hostile[0], hostile[1], hostile[2], hostile[3], hostile[4], hostile[5]};
+    m->server =
+        (struct manifest_server){hostile[0], hostile[1], hostile[2], hostile[3], hostile[4], hostile[5]};
     struct manifest_worker *workers = arena_calloc(m->arena, HOSTILE, sizeof *workers);
     m->consistency = (struct manifest_consistency){.method = hostile[1],
                                                    .proof = hostile[2],
@@ -415,7 +417,8 @@ static void the_format_is_looked_at_before_anything_else(void **state)
     to_json(m, &json);
     check_replaced(&json, "\"format\": 1,", "\"format\": 2,", ERR_REFUSED, "format 2");
     check_replaced(&json, "\"format\": 1,", "\"format\": 9223372036854775807,", ERR_REFUSED, "newer dbsafe");
-    check_replaced(&json, "\"format\": 1,\n \"tool_version\"", "\"format\": 2,\n \"other\"", ERR_REFUSED, "format");
+    check_replaced(&json, "\"format\": 1,\n \"tool_version\"", "\"format\": 2,\n \"other\"", ERR_REFUSED,
+                   "format");
     check_replaced(&json, "\"format\": 1,", "\"format\": 0,", ERR_DAMAGED, "manifest.json: format");
     check_replaced(&json, "\"format\": 1,", "\"format\": -1,", ERR_DAMAGED, "format");
     check_replaced(&json, "\"format\": 1,", "\"format\": \"1\",", ERR_DAMAGED, "format");

@@ -42,7 +42,8 @@ static bool is_key_character(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* The words of the lines ".Cm ..." (with list items also of ".It Cm ...") from start to end, as keys of an object. */
+/* The words of the lines ".Cm ..." (with list items also of ".It Cm ...") from start to end, as keys of an
+ * object. */
 static json_t *words_of(const char *start, const char *end, bool items_only)
 {
     json_t *words = json_object();
@@ -103,7 +104,8 @@ static void all_of(json_t *these, const json_t *are_in, const char *message)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(these, key, value) if (json_object_get(are_in, key) == NULL) fail_msg("%s: %s", key, message);
+    json_object_foreach(these, key, value) if (json_object_get(are_in, key) == NULL)
+        fail_msg("%s: %s", key, message);
 }
 
 static void every_key_is_described_and_every_described_key_exists(void **state)

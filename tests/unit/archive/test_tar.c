@@ -35,8 +35,9 @@ static void expected_header(const char *path, const char *mode, const char *size
 static void headers_are_as_documented(void **state)
 {
     (void)state;
-    static const char longest[] = "data/0123456789-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN/0123456789012345678901"
-                                  "234567890123.tsv.zst";
+    static const char longest[] =
+        "data/0123456789-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN/0123456789012345678901"
+        "234567890123.tsv.zst";
     static const struct {
         const char *path, *mode, *octal;
         uint64_t size;
@@ -219,10 +220,11 @@ static void the_index_is_exact(void **state)
     struct archive_index index = {.offset = 27648, .length = UINT64_MAX}, back;
     memset(index.sha256, 'a', SHA256_HEX_BYTES - 1);
     index_format(&index, text);
-    static const char want[] = "dbsafe-index 1\n"
-                               "manifest-offset 00000000000000027648\n"
-                               "manifest-length 18446744073709551615\n"
-                               "manifest-sha256 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n ";
+    static const char want[] =
+        "dbsafe-index 1\n"
+        "manifest-offset 00000000000000027648\n"
+        "manifest-length 18446744073709551615\n"
+        "manifest-sha256 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n ";
     assert_memory_equal(text, want, sizeof want - 1);
     for (size_t i = sizeof want - 1; i < INDEX_BYTES - 1; i++)
         assert_int_equal(text[i], ' ');

@@ -59,7 +59,8 @@ static void the_longest_path_fits_a_header(void **state)
     (void)state;
     struct buf b;
     struct arena *arena = arena_new();
-    struct manifest_table t = {.dir = archive_slug(arena, 10000000, "1234567890123456789012345678901234567890123")};
+    struct manifest_table t = {
+        .dir = archive_slug(arena, 10000000, "1234567890123456789012345678901234567890123")};
     buf_init(&b, 1000);
     archive_data_path(&t, UINT64_MAX, &b);
     assert_true(b.len <= 99);
@@ -159,24 +160,25 @@ static void load_sql_is_exact_and_its_first_line_reads_back(void **state)
     struct arena *arena = arena_new();
     buf_init(&b, 10000);
     assert_ok(archive_load_sql(&m->tables[3], &b, &err), &err);
-    snprintf(want, sizeof want,
-             "-- dbsafe-table {\"number\":4,\"schema\":\"shop\",\"name\":\"history\",\"dir\":\"0004-history\","
-             "\"engine\":\"InnoDB\",\"transactional\":true,\"system_versioned\":true,\"ddl_sha256\":\"%s\","
-             "\"auto_increment\":\"0\",\"columns\":["
-             "{\"name\":\"id\",\"type\":\"int(11)\",\"charset\":null,\"select\":\"`id`\",\"load\":null,"
-             "\"plain\":true,\"nullable\":false},"
-             "{\"name\":\"a\",\"type\":\"timestamp(6)\",\"charset\":null,\"select\":\"`a`\",\"load\":null,"
-             "\"plain\":true,\"nullable\":false},"
-             "{\"name\":\"b\",\"type\":\"timestamp(6)\",\"charset\":null,\"select\":\"`b`\",\"load\":null,"
-             "\"plain\":true,\"nullable\":false}],"
-             "\"key\":{\"name\":\"PRIMARY\",\"columns\":[0,2],\"nullable\":false},\"triggers\":[]}\n"
-             "-- database: shop\n"
-             "-- table: history\n"
-             "-- rows: FOR SYSTEM_TIME ALL\n"
-             "%s /*M!101100 , system_versioning_insert_history=1 */;\n"
-             "LOAD DATA LOCAL INFILE '/dev/stdin' INTO TABLE `history` CHARACTER SET binary FIELDS TERMINATED BY "
-             "'\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (`id`, `a`, `b`);\n",
-             m->tables[3].ddl_sha256, session);
+    snprintf(
+        want, sizeof want,
+        "-- dbsafe-table {\"number\":4,\"schema\":\"shop\",\"name\":\"history\",\"dir\":\"0004-history\","
+        "\"engine\":\"InnoDB\",\"transactional\":true,\"system_versioned\":true,\"ddl_sha256\":\"%s\","
+        "\"auto_increment\":\"0\",\"columns\":["
+        "{\"name\":\"id\",\"type\":\"int(11)\",\"charset\":null,\"select\":\"`id`\",\"load\":null,"
+        "\"plain\":true,\"nullable\":false},"
+        "{\"name\":\"a\",\"type\":\"timestamp(6)\",\"charset\":null,\"select\":\"`a`\",\"load\":null,"
+        "\"plain\":true,\"nullable\":false},"
+        "{\"name\":\"b\",\"type\":\"timestamp(6)\",\"charset\":null,\"select\":\"`b`\",\"load\":null,"
+        "\"plain\":true,\"nullable\":false}],"
+        "\"key\":{\"name\":\"PRIMARY\",\"columns\":[0,2],\"nullable\":false},\"triggers\":[]}\n"
+        "-- database: shop\n"
+        "-- table: history\n"
+        "-- rows: FOR SYSTEM_TIME ALL\n"
+        "%s /*M!101100 , system_versioning_insert_history=1 */;\n"
+        "LOAD DATA LOCAL INFILE '/dev/stdin' INTO TABLE `history` CHARACTER SET binary FIELDS TERMINATED BY "
+        "'\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (`id`, `a`, `b`);\n",
+        m->tables[3].ddl_sha256, session);
     assert_string_equal(buf_cstr(&b), want);
     assert_ok(archive_load_sql_parse(b.data, b.len, arena, &back, &err), &err);
     assert_string_equal(back.name, "history");
@@ -200,8 +202,9 @@ static void hostile_names_stay_within_their_comment(void **state)
     const char *at = buf_cstr(&b);
     assert_memory_equal(at, "-- dbsafe-table {", 17);
     at = strchr(at, '\n') + 1;
-    static const char database[] = "-- database: d\\0303\\0251\\0040\\0140b\\0140\\0040\\0047x\\0047\\0073\\0040"
-                                   "\\0042y\\0042\\0057\\0045\n-- table: a\\0140b\\0042c\\0047d\\0134e\\0073f\\0012--";
+    static const char database[] =
+        "-- database: d\\0303\\0251\\0040\\0140b\\0140\\0040\\0047x\\0047\\0073\\0040"
+        "\\0042y\\0042\\0057\\0045\n-- table: a\\0140b\\0042c\\0047d\\0134e\\0073f\\0012--";
     assert_memory_equal(at, database, sizeof database - 1);
     at = strchr(strchr(at, '\n') + 1, '\n') + 1;
     assert_memory_equal(at, "-- rows: \nSET NAMES binary;\n", 28);
@@ -242,9 +245,12 @@ static void the_readme_says_what_and_when(void **state)
     struct manifest *m = described(), *empty = manifest_new();
     buf_init(&b, 10000);
     archive_readme(m, &b);
-    static const char *const parts[] = {"taken at 2023-11-14T22:13:20Z.\n", "tables of 2 database(s)",
-                                        "dbsafe 0.1.0\n",                   "MariaDB server, version 10.11.6-MariaDB",
-                                        "Label: sample\n",                  "sh restore.sh",
+    static const char *const parts[] = {"taken at 2023-11-14T22:13:20Z.\n",
+                                        "tables of 2 database(s)",
+                                        "dbsafe 0.1.0\n",
+                                        "MariaDB server, version 10.11.6-MariaDB",
+                                        "Label: sample\n",
+                                        "sh restore.sh",
                                         "dbsafe-archive(5)"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         assert_non_null(strstr(buf_cstr(&b), parts[i]));

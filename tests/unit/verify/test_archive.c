@@ -20,7 +20,8 @@ static void outcome_free(struct outcome *o)
     verify_result_free(&o->result);
 }
 
-static struct outcome verify_with(struct source *src, const struct verify_options *options, struct cancel *cancel)
+static struct outcome verify_with(struct source *src, const struct verify_options *options,
+                                  struct cancel *cancel)
 {
     struct outcome o = {0};
     struct manifest *m = NULL;
@@ -62,7 +63,8 @@ static void expect_damage(const void *data, size_t bytes, const char *what, size
     for (int seekable = 0; seekable < 2; seekable++) {
         struct outcome o = verify(data, bytes, seekable);
         if (o.code != ERR_DAMAGED || o.result.problem_count == 0)
-            fail_msg("%s at %zu, %s: %s", what, where, seekable ? "by position" : "as a stream", err_name(o.code));
+            fail_msg("%s at %zu, %s: %s", what, where, seekable ? "by position" : "as a stream",
+                     err_name(o.code));
         outcome_free(&o);
     }
 }
@@ -157,7 +159,8 @@ static void write_small(struct memory_sink *sink, unsigned format, const struct 
     m->tables = &table;
     assert_ok(archive_writer_new(&sink->base, m, m->started_ms / 1000, &w, &err), &err);
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        struct manifest_member member = {.path = heads[i].path, .kind = heads[i].kind, .table = heads[i].table};
+        struct manifest_member member = {
+            .path = heads[i].path, .kind = heads[i].kind, .table = heads[i].table};
         assert_ok(archive_writer_add(w, &member, "text", 4, &err), &err);
     }
     add_data(w, m, 1, "1\n2\n", &honest);
@@ -372,10 +375,10 @@ static void any_two_exchanged_members_are_found(void **state)
 static void damage_in_many_places_is_told_by_place(void **state)
 {
     struct memory_sink *sink = *state;
-    sink->data.data[512] ^= 1;             /* the content of README.txt */
-    sink->data.data[512 + 1024 + 4] ^= 1;  /* the padding of restore.sh */
-    sink->data.data[2 * 1024 + 110] ^= 1;  /* the header of the third */
-    sink->data.data[6 * 1024 + 520] ^= 1;  /* the last data member */
+    sink->data.data[512] ^= 1;            /* the content of README.txt */
+    sink->data.data[512 + 1024 + 4] ^= 1; /* the padding of restore.sh */
+    sink->data.data[2 * 1024 + 110] ^= 1; /* the header of the third */
+    sink->data.data[6 * 1024 + 520] ^= 1; /* the last data member */
     struct outcome o = verify(sink->data.data, sink->data.len, true);
     assert_int_equal(o.code, ERR_DAMAGED);
     static const struct {
@@ -389,8 +392,9 @@ static void damage_in_many_places_is_told_by_place(void **state)
         assert_string_equal(o.result.problems[i].where, want[i].where);
         assert_string_equal(o.result.problems[i].what, want[i].what);
     }
-    assert_string_equal(o.err.text, "the archive is damaged in 4 places; the first: README.txt: its SHA-256 is not the "
-                                    "one in the manifest");
+    assert_string_equal(o.err.text,
+                        "the archive is damaged in 4 places; the first: README.txt: its SHA-256 is not the "
+                        "one in the manifest");
     outcome_free(&o);
     /* a stream ends at the first header that is not right */
     o = verify(sink->data.data, sink->data.len, false);
