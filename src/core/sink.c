@@ -68,7 +68,8 @@ static enum err_code fd_write(struct sink *base, const void *data, size_t bytes,
         if (n > 0) {
             at += n;
             bytes -= (size_t)n;
-        } else if (n != -EINTR && n != -EAGAIN) { /* someone may have made a shared description non-blocking */
+        } else if (n != -EINTR &&
+                   n != -EAGAIN) { /* someone may have made a shared description non-blocking */
             return write_failed(s, (int)-n, err);
         }
     }
@@ -93,7 +94,8 @@ static void fd_free(struct sink *base)
     free(s);
 }
 
-/* A write to a pipe or socket that has room blocks only for more than fits: PIPE_BUF always does (pipe(7)). */
+/* A write to a pipe or socket that has room blocks only for more than fits: PIPE_BUF always does (pipe(7)).
+ */
 static size_t largest_piece(int fd)
 {
     struct stat st;

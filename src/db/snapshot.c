@@ -343,7 +343,8 @@ static enum err_code climb(struct attempt *a, struct err *err)
     return by_one_reader(a, err);
 }
 
-/* Where the lock was refused: on without it, if that is allowed.  A cancelled or lost connection is neither. */
+/* Where the lock was refused: on without it, if that is allowed.  A cancelled or lost connection is neither.
+ */
 static enum err_code go_on_unlocked(struct attempt *a, const struct err *refused, struct err *err)
 {
     bool waited = refused->code == ERR_DB_RETRY;

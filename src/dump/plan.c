@@ -79,6 +79,13 @@ static enum err_code take_object(struct planner *p, const struct catalog_table *
         add_warning(p, t->schema, t->name, arena_printf(p->arena, "a %s: not in this archive", kind));
         return ERR_OK;
     }
+    /* The catalogue's row of such a table is a guess: it would even hide that rows are versioned. */
+    if (!t->engine[0])
+        return err_set(
+            err, ERR_DB,
+            "dump %s.%s: the server could not open it: another session has it locked, or it is damaged"
+            " (SHOW CREATE TABLE and CHECK TABLE tell); run it again, or leave it out with --exclude",
+            t->schema, t->name);
     for (unsigned i = 0; i < p->found_count; i++)
         if (p->found[i].schema == t->schema && strcmp(p->found[i].name, t->name) == 0)
             return ERR_OK;

@@ -29,7 +29,8 @@ void operation_make_id(const struct run *run, char out[OPERATION_ID_BYTES])
     int64_t now_ms = clock_wall_ms(run->clock);
     clock_format_compact(now_ms, compact);
     /* Lower case: schema names may be folded by the server. */
-    snprintf(out, OPERATION_ID_BYTES, "%.8st%.6s%03d_%.4s", compact, compact + 9, (int)(now_ms % 1000), run->run_id);
+    snprintf(out, OPERATION_ID_BYTES, "%.8st%.6s%03d_%.4s", compact, compact + 9, (int)(now_ms % 1000),
+             run->run_id);
 }
 
 /* ---- who wrote it ---- */
@@ -53,7 +54,7 @@ static void process_start(long pid, char out[32])
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     read_line(path, line, sizeof line);
     out[0] = '\0';
-    const char *p = strrchr(line, ')'); /* the name before it may hold spaces */
+    const char *p = strrchr(line, ')');  /* the name before it may hold spaces */
     if (p && p[1] == ' ' && p[2] == 'Z') /* ended, and nobody has asked how */
         p = NULL;
     for (int field = 2; p && field < 22; field++)
@@ -541,11 +542,12 @@ enum err_code journal_drop(struct db_conn *c, const struct operation *op, struct
 /* The ids of schemas of our form that hold no marker. */
 static enum err_code query_markerless(struct db_conn *c, struct db_rows **rows, struct err *err)
 {
-    return db_query(c,
-                    "SELECT SUBSTRING(SCHEMA_NAME, 8) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME REGEXP"
-                    " '^dbsafe_[0-9]{8}t[0-9]{9}_[0-9a-f]{4}$' AND SCHEMA_NAME NOT IN"
-                    " (SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_NAME IN ('pending', 'done'))",
-                    rows, err);
+    return db_query(
+        c,
+        "SELECT SUBSTRING(SCHEMA_NAME, 8) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME REGEXP"
+        " '^dbsafe_[0-9]{8}t[0-9]{9}_[0-9a-f]{4}$' AND SCHEMA_NAME NOT IN"
+        " (SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_NAME IN ('pending', 'done'))",
+        rows, err);
 }
 
 static enum err_code is_markerless(struct db_conn *c, const char *id, bool *is, struct err *err)

@@ -3,6 +3,7 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "db/catalog.h"
+#include "db/session.h"
 #include "restore/journal.h"
 #include "restore/stage.h"
 #include "restore/swap.h"
@@ -26,7 +27,7 @@ struct restore {
     struct arena *arena;
     struct targets targets;
     struct operation op;
-    bool begun;     /* something of op may stand on the server */
+    bool begun;      /* something of op may stand on the server */
     bool journalled; /* its journal is whole */
 };
 
@@ -66,8 +67,10 @@ static void plan_exchange(struct restore *r, unsigned i)
     buf_free(&quoted);
 }
 
-/* The schemas that the user names hold tables of one target schema, and are neither each other nor that one. */
-static enum err_code check_given_names(const struct restore_options *o, const struct targets *t, struct err *err)
+/* The schemas that the user names hold tables of one target schema, and are neither each other nor that one.
+ */
+static enum err_code check_given_names(const struct restore_options *o, const struct targets *t,
+                                       struct err *err)
 {
     const char *const names[] = {o->staging_schema, o->undo_schema, t->schema_count ? t->schemas[0] : NULL};
     if ((o->staging_schema || o->undo_schema) && t->schema_count > 1)
@@ -78,10 +81,11 @@ static enum err_code check_given_names(const struct restore_options *o, const st
     for (unsigned i = 0; i < 2; i++)
         for (unsigned k = i + 1; names[i] && k < 3; k++)
             if (names[k] && strcmp(names[i], names[k]) == 0)
-                return err_set(err, ERR_USAGE,
-                               "restore: --staging-schema, --undo-schema and the database that is restored are"
-                               " three different ones, and %s was named twice",
-                               names[i]);
+                return err_set(
+                    err, ERR_USAGE,
+                    "restore: --staging-schema, --undo-schema and the database that is restored are"
+                    " three different ones, and %s was named twice",
+                    names[i]);
     return ERR_OK;
 }
 
@@ -190,7 +194,8 @@ static enum err_code reconnect(struct restore *r, struct err *err)
 {
     db_close(r->control);
     r->control = NULL;
-    return db_connect(r->params, NULL, &r->control, err);
+    enum err_code code = db_connect(r->params, NULL, &r->control, err);
+    return code == ERR_OK ? session_lock_wait(r->control, LOCK_WAIT_S, err) : code;
 }
 
 /* Triggers and foreign keys may have come since the plan was made, which can be hours ago. */
@@ -284,6 +289,12 @@ static enum err_code look_for_unfinished(struct restore *r, bool *finished, stru
         struct operation *op = &ops[i];
         if (op->is_undo || op->state > OPERATION_VERIFIED || journal_owner_is_alive(op))
             continue;
+        if (!r->options->resume && op->swapped) {
+            log_warn(r->run->log,
+                     "restore %s of %s is done, but its remains were not removed: --resume removes them",
+                     op->id, op->archive);
+            continue;
+        }
         if (!r->options->resume) {
             log_warn(
                 r->run->log,

@@ -185,7 +185,8 @@ static enum err_code reconnect(struct undo *u, struct err *err)
     return db_connect(u->params, NULL, &u->control, err);
 }
 
-/* The state comes last: until then the next undo takes it up.  old is NULL when its journal is gone already. */
+/* The state comes last: until then the next undo takes it up.  old is NULL when its journal is gone already.
+ */
 static enum err_code after_swap_back(struct undo *u, struct operation *old, const struct operation *op,
                                      struct err *err)
 {

@@ -50,7 +50,7 @@ struct worker {
     struct scan_chunk chunk;
     struct buf key_first, key_last;
     struct buf last_key; /* length and bytes of each key column of the last row; empty when one is NULL */
-    uint64_t reported; /* rows of the chunk that progress has */
+    uint64_t reported;   /* rows of the chunk that progress has */
     /* what this worker read of the current range */
     uint64_t range_rows, range_bytes;
 };

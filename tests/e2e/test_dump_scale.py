@@ -264,7 +264,7 @@ class Keys(TestCase):
         "no_key": ("k INT", "KEY (k)", "n % 1000"),
     }
     ONE_READER = {"enum_key", "no_key"}
-    CHOSEN = sample(TABLES, 12, "keys")
+    CHOSEN = sample(TABLES, 9, "keys")
 
     @classmethod
     def setUpClass(cls):
@@ -356,9 +356,9 @@ class Memory(TestCase):
         cls.server = cls.use_server(binlog=False, buffer_pool="256M", log_file_size="512M")
         cls.server.sql("CREATE DATABASE big")
 
-    def table(self, name, value, row_bytes):
+    def table(self, name, value, row_bytes, size):
         s = self.server
-        rows = self.SIZE // row_bytes
+        rows = size // row_bytes
         s.sql(f"CREATE TABLE big.{name} (id INT PRIMARY KEY, v MEDIUMBLOB)")
         self.addCleanup(s.sql, f"DROP TABLE IF EXISTS big.{name}")
         for start in range(1, rows + 1, 64 * MIB // row_bytes):  # of a size the undo log likes
@@ -383,13 +383,13 @@ class Memory(TestCase):
         archive.unlink()
 
     def test_text(self):
-        self.table("texts", "REPEAT(MD5(seq), 16)", 512)
+        self.table("texts", "REPEAT(MD5(seq), 16)", 512, self.SIZE if FULL else self.SIZE // 2)
         self.check("texts", "texts_copy")
 
     def test_what_cannot_be_compressed(self):
         """The stored members are as large as the text, and every byte may be escaped."""
         self.table("noise", "RANDOM_BYTES(1024)" if self.has_random_bytes() else
-                   "UNHEX(CONCAT(" + ",".join(f"SHA2(CONCAT(seq, '/{i}'), 512)" for i in range(16)) + "))", 1024)
+                   "UNHEX(CONCAT(" + ",".join(f"SHA2(CONCAT(seq, '/{i}'), 512)" for i in range(16)) + "))", 1024, self.SIZE)
         self.check("noise", "noise_copy")
 
     def has_random_bytes(self):
@@ -401,7 +401,7 @@ class Memory(TestCase):
 
     def test_rows_of_a_few_megabytes(self):
         """Below the size from which a row goes in pieces."""
-        self.table("wide", "REPEAT(SHA2(seq, 512), 65536)", 8 * MIB)
+        self.table("wide", "REPEAT(SHA2(seq, 512), 65536)", 8 * MIB, self.SIZE)
         self.check("wide", "wide_copy", limit=512 * MIB)
 
 

@@ -102,7 +102,7 @@ class Damaged(TestCase):
                 special += range(at + BLOCK, len(self.good))
             at += BLOCK + (len(content) + BLOCK - 1) // BLOCK * BLOCK
         random = rng(name + " special")
-        chosen.update(random.sample(special, len(special) // (step // 2)))
+        chosen.update(random.sample(special, len(special) // step))
         return sorted(chosen)
 
     def flipped(self, at, random):
@@ -173,15 +173,15 @@ class Damaged(TestCase):
             if path.startswith("schema/"):
                 places += range(at + BLOCK, at + BLOCK + len(content))
             at += BLOCK + (len(content) + BLOCK - 1) // BLOCK * BLOCK
-        for place in sample(places, 60, "definitions"):
+        for place in sample(places, 40, "definitions"):
             self.pipe(self.flipped(place, random), f"byte {place}")
 
     def test_cut_at_every_length(self):
-        for length in sample(range(len(self.good)), 150, "cuts"):
+        for length in sample(range(len(self.good)), 100, "cuts"):
             self.verify(self.good[:length], f"cut at {length}")
-        for length in sample(range(len(self.good)), 40, "cuts restored"):
+        for length in sample(range(len(self.good)), 25, "cuts restored"):
             self.restore(self.good[:length], f"cut at {length}")
-        for length in sample(range(len(self.good)), 40, "cuts piped"):
+        for length in sample(range(len(self.good)), 25, "cuts piped"):
             self.pipe(self.good[:length], f"cut at {length}")
 
     def test_appended(self):
@@ -197,7 +197,7 @@ class Damaged(TestCase):
     def test_members_exchanged(self):
         count = len(Parts(self.good).members)
         pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-        for i, j in sample(pairs, 30, "pairs"):
+        for i, j in sample(pairs, 15, "pairs"):
             for whole in (True, False):  # with their headers, or their contents alone
                 parts = Parts(self.good)
                 m, n = parts.members[i], parts.members[j]
