@@ -10,8 +10,9 @@
 
 bool catalog_engine_is_transactional(const char *engine)
 {
-    return strcasecmp(engine, "InnoDB") == 0 || strcasecmp(engine, "ROCKSDB") == 0 ||
-           strcasecmp(engine, "TokuDB") == 0;
+    /* Others may keep transactions too, but what proves one moment (the counter, the snapshot) is InnoDB's.
+     */
+    return strcasecmp(engine, "InnoDB") == 0;
 }
 
 static uint64_t to_number(const char *text)

@@ -228,7 +228,7 @@ static enum err_code long_session(struct db_conn *c, struct err *err)
     return db_exec(
         c,
         "SET NAMES utf8mb4, SESSION net_write_timeout=3600, SESSION net_read_timeout=3600,"
-        " SESSION wait_timeout=86400, SESSION sql_quote_show_create=1, SESSION sql_mode='', SESSION "
+        " SESSION wait_timeout=31536000, SESSION sql_quote_show_create=1, SESSION sql_mode='', SESSION "
         "time_zone='+00:00'"
         " /*M!100100 , SESSION max_statement_time=0 */"
         " /*!50708 , SESSION max_execution_time=0 */" /* MySQL: MariaDB skips 50700 to 50999 */

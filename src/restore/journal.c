@@ -103,8 +103,13 @@ enum err_code journal_identify(struct db_conn *c, struct arena *arena, struct op
     const char *const *row = db_row(rows);
     int64_t uptime = row && row[1] ? strtoll(row[1], NULL, 10) : 0;
     db_rows_free(rows);
-    op->server_start = arena_printf(arena, "%" PRId64, clock_wall_ms(clock_system()) / 1000 - uptime);
-    return ERR_OK;
+    /* By the server's clock: this host's may be set in between. */
+    struct buf now;
+    buf_init(&now, 64);
+    code = db_scalar(c, "SELECT UNIX_TIMESTAMP()", &now, NULL, err);
+    op->server_start = arena_printf(arena, "%" PRId64, (int64_t)strtoll(buf_cstr(&now), NULL, 10) - uptime);
+    buf_free(&now);
+    return code;
 }
 
 /* ---- writing ---- */
@@ -286,7 +291,8 @@ static enum err_code kill_connections(struct db_conn *c, const struct operation 
     enum err_code code = db_queryf(
         c, &rows, err,
         "SELECT c.id FROM `dbsafe_%s`.connection c JOIN information_schema.PROCESSLIST p ON p.ID = c.id"
-        " WHERE p.USER = SUBSTRING_INDEX(USER(), '@', 1) AND p.ID <> CONNECTION_ID()",
+        " WHERE p.USER = LEFT(USER(), CHAR_LENGTH(USER()) - LOCATE('@', REVERSE(USER()))) AND p.ID <> "
+        "CONNECTION_ID()",
         op->id);
     if (code != ERR_OK)
         return code;

@@ -49,7 +49,8 @@ struct scan_consumer {
 struct scan_options {
     size_t chunk_bytes;        /* a chunk is cut at the first row boundary behind this */
     size_t big_row_bytes;      /* value bytes of a row from which it is given in pieces */
-    uint64_t count_check_rows; /* tables of at most so many rows are counted by COUNT(*) too */
+    uint64_t count_check_rows; /* tables of at most so many rows are counted by COUNT(*) too; empty ones
+                                  always are */
 };
 
 /* conns: sessions set up by session_for_reading, each in its snapshot; they are used until this returns.
