@@ -156,8 +156,10 @@ def main():
     server.template()
     server.sweep()
     counts, failures = collections.Counter(), []
-    # The files that took longest the last time first would be better; the larger ones first comes near.
-    waiting = sorted(files, key=lambda f: -f.stat().st_size)
+    # The files that took longest the last time come first, before them those that are new.
+    times = TESTS.parent / "build" / "e2e-seconds.json"
+    seconds = json.loads(times.read_text()) if times.exists() else {}
+    waiting = sorted(files, key=lambda f: (-seconds.get(f.stem, 1e9), -f.stat().st_size))
     active = []
 
     def terminate(*_):
@@ -210,7 +212,11 @@ def main():
                 print(f"FAIL {file.path.name}: the process ended with {status}\n"
                       f"{file.output.decode(errors='replace')}", flush=True)
             else:
+                if not options.filter:
+                    seconds[file.path.stem] = round(time.monotonic() - file.begin, 1)
                 print(f"done {file.path.name} ({time.monotonic() - file.begin:.1f} s)", flush=True)
+    if not options.filter and os.access(times.parent, os.W_OK):
+        times.write_text(json.dumps(seconds) + "\n")
     if failures:
         print("failed:", *failures, sep="\n  ")
     if not counts["passed"] and not counts["failed"]:
