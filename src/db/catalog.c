@@ -2,6 +2,7 @@
 
 #include "db/flavour.h"
 
+#include <mysqld_error.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -255,8 +256,11 @@ enum err_code catalog_ddl(struct db_conn *c, const char *schema, const char *tab
     struct db_rows *rows;
     enum err_code code = db_query(c, buf_cstr(&sql), &rows, err);
     buf_free(&sql);
+    bool gone = code == ERR_DB && (db_errno(c) == ER_NO_SUCH_TABLE || db_errno(c) == ER_BAD_DB_ERROR);
+    if (gone && err)
+        err->code = ERR_NOT_FOUND;
     if (code != ERR_OK)
-        return code;
+        return gone ? ERR_NOT_FOUND : code;
     const char *const *row = db_row(rows);
     buf_clear(out);
     if (row && row[1])

@@ -63,7 +63,7 @@ enum err_code catalog_triggers(struct db_conn *c, struct arena *arena, const cha
                                const char ***out, unsigned *count, struct err *err);
 enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const char *schema, const char ***out,
                                unsigned *count, struct err *err);
-/* SHOW CREATE TABLE. */
+/* SHOW CREATE TABLE.  ERR_NOT_FOUND when there is no such table (any more). */
 enum err_code catalog_ddl(struct db_conn *c, const char *schema, const char *table, struct buf *out,
                           struct err *err);
 /* CREATE_TIME, which a rename changes too; "" when the server does not know it, or the table is gone. */

@@ -300,29 +300,33 @@ static enum err_code check_created(struct db_conn *c, const struct manifest_tabl
     return code;
 }
 
+static enum err_code check_definition(struct db_conn *c, const struct manifest_table *t, const char *created,
+                                      struct buf *text, struct err *err)
+{
+    char hex[SHA256_HEX_BYTES];
+    enum err_code code = catalog_ddl(c, t->schema, t->name, text, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, ERR_SNAPSHOT,
+                       "dump %s.%s: it was dropped or renamed while the dump ran (DDL): %s", t->schema,
+                       t->name, err->text);
+    if (code != ERR_OK)
+        return err_wrap(err, "look again at %s.%s", t->schema, t->name);
+    ddl_digest(buf_cstr(text), hex);
+    if (strcmp(hex, t->ddl_sha256) != 0)
+        return err_set(err, ERR_SNAPSHOT,
+                       "dump %s.%s: its definition was changed while the dump ran (DDL): run it again",
+                       t->schema, t->name);
+    return check_created(c, t, created, err);
+}
+
 enum err_code plan_check_ddl(const struct plan *p, struct db_conn *c, const struct manifest *m,
                              struct err *err)
 {
     struct buf text;
     buf_init(&text, DDL_MAX_BYTES);
     enum err_code code = ERR_OK;
-    for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++) {
-        const struct manifest_table *t = &m->tables[i];
-        struct err why;
-        char hex[SHA256_HEX_BYTES] = "";
-        code = catalog_ddl(c, t->schema, t->name, &text, &why);
-        if (code == ERR_OK)
-            ddl_digest(buf_cstr(&text), hex);
-        else if (code != ERR_DB)
-            return buf_free(&text), err_copy(err, &why);
-        if (strcmp(hex, t->ddl_sha256) != 0)
-            code =
-                err_set(err, ERR_SNAPSHOT,
-                        "dump %s.%s: its definition was changed while the dump ran (DDL)%s%s: run it again",
-                        t->schema, t->name, code == ERR_OK ? "" : ": ", code == ERR_OK ? "" : why.text);
-        else
-            code = check_created(c, t, p->created[i], err);
-    }
+    for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
+        code = check_definition(c, &m->tables[i], p->created[i], &text, err);
     buf_free(&text);
     return code;
 }

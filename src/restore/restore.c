@@ -156,7 +156,7 @@ static enum err_code lock_targets(struct restore *r, const struct operation *op,
 static enum err_code after_swap(struct restore *r, struct operation *op, struct err *err)
 {
     enum err_code code = fault_point("swap_finish", ERR_DB, err);
-    if (code == ERR_OK && op->drop_old)
+    if (code == ERR_OK && (op->drop_old || op->exchange_count == 0)) /* nothing is kept for undo */
         return journal_drop(r->control, op, err);
     if (code == ERR_OK)
         code = journal_drop_staging(r->control, op, err);

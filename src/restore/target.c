@@ -173,6 +173,14 @@ enum err_code targets_make(const struct manifest *m, const bool *chosen, const c
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         if (chosen[i])
             code = make_target(out, &m->tables[i], ddl_texts[i], options, err);
+    /* Databases without tables come back too, unless only some tables are wanted.  (A pipe tells of them too
+     * late.) */
+    for (unsigned i = 0; code == ERR_OK && options->table_count == 0 && i < m->schema_count; i++) {
+        const char *target;
+        code = map_schema(m->schemas[i].name, options, &target, err);
+        if (code == ERR_OK)
+            code = add_schema(out, target, m->schemas[i].name, err);
+    }
     if (code == ERR_OK)
         code = check_into(out, options, err);
     for (unsigned i = 0; code == ERR_OK && i < out->count; i++)

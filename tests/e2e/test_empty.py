@@ -1,0 +1,18 @@
+"""A database without tables comes back by a restore, with its character set, and leaves nothing behind."""
+
+from lib import TestCase
+
+
+class EmptyDatabase(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server()
+
+    def test_comes_back(self):
+        s = self.server
+        s.sql("CREATE DATABASE leer CHARACTER SET latin1 COLLATE latin1_german1_ci")
+        archive = s.dbsafe("dump", "leer", "--json").json["archive"]
+        s.sql("DROP DATABASE leer")
+        self.assertEqual(s.dbsafe("restore", archive, "--json").json["tables"], 0)
+        self.assertIn("latin1_german1_ci", s.sql("SHOW CREATE DATABASE leer")[0][1])
+        self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), [])
