@@ -73,9 +73,15 @@ $(OUT)/libdbsafe.a: $(LIB_OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
-$(OUT)/obj/%.o: src/%.c Makefile
+# Rewritten when the flags change (CI adds -Werror), so that nothing built with others stays.
+COMPILE := $(CC) $(CPPFLAGS) $(ALL_CFLAGS)
+$(OUT)/flags: FORCE
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@printf '%s\n' '$(subst ','\'',$(COMPILE))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(COMPILE))' >$@
+
+$(OUT)/obj/%.o: src/%.c Makefile $(OUT)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(OUT)/tests/%: tests/%.c $(OUT)/libdbsafe.a
 	@mkdir -p $(@D)

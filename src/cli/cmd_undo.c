@@ -107,21 +107,34 @@ static enum err_code answer_purge(struct cli *cli, unsigned purged, struct err *
     return code;
 }
 
+static struct undo_options undo_options_of(const struct cli *cli)
+{
+    const struct options *o = cli->options;
+    return (struct undo_options){
+        .restore_id = restore_id_of(cli),
+        .staging_schema = options_text(o, OPTION_STAGING_SCHEMA),
+        .undo_schema = options_text(o, OPTION_UNDO_SCHEMA),
+        .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
+        .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
+        .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
+        .dry_run = options_flag(o, OPTION_DRY_RUN),
+    };
+}
+
 static enum err_code purge(struct cli *cli, const struct login *login, struct err *err)
 {
-    const char *id = restore_id_of(cli);
-    bool dry = options_flag(cli->options, OPTION_DRY_RUN);
+    const struct undo_options options = undo_options_of(cli);
     unsigned purged = 0;
     char figure[FIGURE_BYTES];
     enum err_code code = ERR_OK;
-    if (!dry)
+    if (!options.dry_run)
         code = prompt_confirm(cli, "--purge drops tables that a restore replaced, without a way back", err);
     if (code == ERR_OK)
-        code = undo_purge(cli->run, &login->params, id, dry, &purged, err);
+        code = undo_purge(cli->run, &login->params, &options, &purged, err);
     if (code != ERR_OK)
         return code;
     figure_of(purged, "restore", figure);
-    if (dry)
+    if (options.dry_run)
         log_info(cli->run->log, "dry run: the undo data of %s would be dropped", figure);
     else
         log_info(cli->run->log, "dropped the undo data of %s", figure);
@@ -150,13 +163,7 @@ static enum err_code undo(struct cli *cli, const struct login *login, struct err
     const struct options *o = cli->options;
     struct restore_result result = {.tables = 0};
     char figure[FIGURE_BYTES];
-    struct undo_options options = {
-        .restore_id = restore_id_of(cli),
-        .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
-        .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
-        .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
-        .dry_run = options_flag(o, OPTION_DRY_RUN),
-    };
+    const struct undo_options options = undo_options_of(cli);
     struct ticker *ticker = settings_ticker(cli);
     enum err_code code = undo_run(cli->run, &login->params, &options, &result, err);
     ticker_stop(ticker);

@@ -2,6 +2,7 @@
 
 #include "core/mem.h"
 #include "db/flavour.h"
+#include "db/innodb_status.h"
 #include "db/session.h"
 
 #include <stdio.h>
@@ -55,15 +56,14 @@ enum err_code snapshot_check(struct snapshot *s, struct err *err)
                    why.text);
 }
 
-/* Reads "Trx id counter N" from SHOW ENGINE INNODB STATUS; false when the account may not. */
-static bool read_counter(struct db_conn *c, uint64_t *counter)
+/* False when the account may not (it takes PROCESS). */
+static bool read_innodb(struct db_conn *c, struct innodb_status *out)
 {
     struct db_rows *rows;
     if (db_query(c, "SHOW ENGINE INNODB STATUS", &rows, NULL) != ERR_OK)
         return false;
     const char *const *row = db_row(rows);
-    const char *at = row && row[2] ? strstr(row[2], "Trx id counter ") : NULL;
-    bool ok = at && sscanf(at, "Trx id counter %lu", counter) == 1;
+    bool ok = row && row[2] && innodb_status_parse(row[2], out);
     db_rows_free(rows);
     return ok;
 }
@@ -125,8 +125,8 @@ static enum err_code survey(struct attempt *a, struct err *err)
     struct ground *g = &a->ground;
     g->flavour = flavour_of(db_version(a->control));
     g->reload = grants.reload && g->flavour.mariadb && g->flavour.version >= 100401;
-    uint64_t counter;
-    g->counter = read_counter(a->control, &counter);
+    struct innodb_status innodb;
+    g->counter = read_innodb(a->control, &innodb);
     struct buf value;
     buf_init(&value, 4096);
     code = db_scalar(a->control, "SELECT @@log_bin", &value, NULL, err);
@@ -203,13 +203,19 @@ static enum err_code backoff(struct attempt *a, struct err *err)
 static enum err_code try_unlocked(struct attempt *a, bool by_position, bool *proved, struct err *err)
 {
     struct snapshot *s = a->snap;
-    bool counter = a->ground.counter && read_counter(a->control, &s->trx_before);
+    struct innodb_status before = {0}, after = {0};
+    bool counter = a->ground.counter && read_innodb(a->control, &before);
+    *proved = false;
+    if (counter && !before.settled) { /* a commit that has its number may become visible between the starts */
+        s->tries++;
+        return ERR_OK;
+    }
     enum err_code code = start_all(a, err);
     if (code != ERR_OK)
         return code;
-    counter = counter && read_counter(a->control, &s->trx_after);
-    if (!counter)
-        s->trx_before = s->trx_after = 0;
+    counter = counter && read_innodb(a->control, &after);
+    s->trx_before = counter ? before.trx_counter : 0;
+    s->trx_after = counter ? after.trx_counter : 0;
     bool still = counter && s->trx_before == s->trx_after;
     *proved = a->ground.counter ? still : by_position;
     if (by_position)

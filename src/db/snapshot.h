@@ -3,9 +3,11 @@
  * the server least; what was reached and how it was proved is reported, never silently less.
  *
  *   binlog-position  every connection's snapshot stands at one binlog position (MariaDB), and where the
- * account has PROCESS, InnoDB's transaction counter did not move meanwhile trx-counter      the counter alone
+ *                    account has PROCESS, InnoDB's transaction counter did not move meanwhile
+ *   trx-counter      the counter alone
  *   backup-stage     commits were blocked by BACKUP STAGE BLOCK_COMMIT while the snapshots started (needs
- * RELOAD) single-reader    one connection: one snapshot
+ *                    RELOAD)
+ *   single-reader    one connection: one snapshot
  */
 #ifndef DBSAFE_DB_SNAPSHOT_H
 #define DBSAFE_DB_SNAPSHOT_H

@@ -2,6 +2,7 @@
 
 #include "archive/digest.h"
 #include "archive/text.h"
+#include "core/fault.h"
 #include "core/mem.h"
 #include "db/catalog.h"
 #include "db/ddl.h"
@@ -86,7 +87,8 @@ static enum err_code take_object(struct planner *p, const struct catalog_table *
             "dump %s.%s: the server could not open it: another session has it locked, or it is damaged"
             " (SHOW CREATE TABLE and CHECK TABLE tell); run it again, or leave it out with --exclude",
             t->schema, t->name);
-    for (unsigned i = 0; i < p->found_count; i++)
+    /* Only several names can name a table twice. */
+    for (unsigned i = 0; p->options->name_count > 1 && i < p->found_count; i++)
         if (p->found[i].schema == t->schema && strcmp(p->found[i].name, t->name) == 0)
             return ERR_OK;
     if (p->found_count == p->found_cap) {
@@ -206,9 +208,15 @@ static enum err_code describe_table(struct planner *p, unsigned i, struct plan *
     const struct catalog_table *found = &p->found[i];
     struct manifest_table *t = &p->manifest->tables[i];
     t->number = i + 1;
-    enum err_code code = rows_describe(p->conn, p->arena, found, t, err);
+    enum err_code code = fault_point("plan_describe", ERR_DB, err);
+    if (code == ERR_OK)
+        code = rows_describe(p->conn, p->arena, found, t, err);
     if (code == ERR_OK)
         code = catalog_ddl(p->conn, found->schema, found->name, text, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, ERR_SNAPSHOT,
+                       "dump %s.%s: it was dropped or renamed while the dump was planned (DDL): run it again",
+                       found->schema, found->name);
     if (code != ERR_OK)
         return code;
     t->dir = archive_slug(p->arena, t->number, t->name);

@@ -184,6 +184,7 @@ static enum err_code insert_meta(struct db_conn *c, const struct operation *op, 
                 {"owner", op->owner},
                 {"server_start", op->server_start},
                 {"drop_old", op->drop_old ? "1" : "0"},
+                {"wishes", op->wishes},
                 {"state", operation_state_name(op->state)}};
     enum err_code code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < sizeof meta / sizeof meta[0]; i++)
@@ -342,6 +343,8 @@ static void take_meta(struct operation *op, struct arena *arena, const char *key
         op->server_start = arena_strdup(arena, value);
     else if (strcmp(key, "drop_old") == 0)
         op->drop_old = value[0] == '1';
+    else if (strcmp(key, "wishes") == 0)
+        op->wishes = arena_strdup(arena, value);
     else if (strcmp(key, "verified") == 0)
         op->verified = value[0] == '1';
     else if (strcmp(key, "rows") == 0)
@@ -464,10 +467,15 @@ enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operat
 
 /* ---- removing ---- */
 
+static bool is_own(const char *schema)
+{
+    return strncmp(schema, "dbsafe_", 7) == 0;
+}
+
 /* The names come from tables on the server: whoever may write those must not choose what is dropped here. */
 static enum err_code drop_schema(struct db_conn *c, const char *schema, struct err *err)
 {
-    if (strncmp(schema, "dbsafe_", 7) != 0)
+    if (!is_own(schema))
         return err_set(err, ERR_REFUSED,
                        "drop database %s: a journal says that dbsafe made it, but its own begin with dbsafe_",
                        schema);
@@ -510,10 +518,12 @@ enum err_code journal_drop_staging(struct db_conn *c, const struct operation *op
 
 /* A table that stands in a schema which the user named (--staging-schema, --undo-schema): only the table is
  * ours. */
-static enum err_code drop_tables_in_given(struct db_conn *c, const struct operation *op, struct err *err)
+static enum err_code drop_tables_in_given(struct db_conn *c, const struct operation *op,
+                                          const struct journal_given *given, struct err *err)
 {
     struct buf sql;
     buf_init(&sql, 4096);
+    const char *named = op->swapped ? given->undo_schema : given->staging_schema;
     enum err_code code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && op->state != OPERATION_UNDONE && i < op->exchange_count; i++) {
         const struct exchange *x = &op->exchanges[i];
@@ -521,6 +531,14 @@ static enum err_code drop_tables_in_given(struct db_conn *c, const struct operat
         /* What an undo brings in is the undo data of the operation before: not its own. */
         if (!schema || was_made(op, schema))
             continue;
+        if (!is_own(schema) && (!named || strcmp(named, schema) != 0)) {
+            code = err_set(
+                err, ERR_REFUSED,
+                "drop %s.%s: the journal of %s says that it is dbsafe's, but that database is not; if it"
+                " is the one you named for it, say so again: --%s-schema %s",
+                schema, x->name, op->id, op->swapped ? "undo" : "staging", schema);
+            break;
+        }
         buf_clear(&sql);
         buf_put(&sql, "DROP TABLE IF EXISTS ");
         db_quote_pair(&sql, schema, x->name);
@@ -530,13 +548,14 @@ static enum err_code drop_tables_in_given(struct db_conn *c, const struct operat
     return code;
 }
 
-enum err_code journal_drop(struct db_conn *c, const struct operation *op, struct err *err)
+enum err_code journal_drop(struct db_conn *c, const struct operation *op, const struct journal_given *given,
+                           struct err *err)
 {
     char name[64];
     snprintf(name, sizeof name, "dbsafe_%s", op->id);
     enum err_code code = without_key_checks(c, err);
     if (code == ERR_OK)
-        code = drop_tables_in_given(c, op, err);
+        code = drop_tables_in_given(c, op, given, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)
         code = drop_schema(c, op->schemas[i], err);
     /* The marker goes first: a server that dies in DROP DATABASE may leave any part of the rest. */

@@ -42,6 +42,7 @@ struct operation {
     int64_t swapped_ms; /* wall clock; 0: not yet */
     bool drop_old;      /* --if-exists drop: the outgoing tables are dropped after the swap */
     bool verified;      /* content checksums were compared */
+    const char *wishes; /* what of the command line decides the exchange, in its own form; NULL: not known */
     uint64_t rows;
     unsigned exchange_count;
     struct exchange *exchanges;
@@ -83,8 +84,15 @@ enum err_code journal_is_done(struct db_conn *c, const struct operation *op, boo
 
 /* Drops what a run left that died while it wrote (or dropped) its journal: it holds nothing of value. */
 enum err_code journal_sweep(struct db_conn *c, struct err *err);
-/* Drops the schemas that the operation made (undo data and staging included), then the journal. */
-enum err_code journal_drop(struct db_conn *c, const struct operation *op, struct err *err);
+/* Schemas that the user named on this command line (--staging-schema, --undo-schema); NULL: none. */
+struct journal_given {
+    const char *staging_schema, *undo_schema;
+};
+/* Drops the schemas that the operation made (undo data and staging included), then the journal.  Of tables in
+ * schemas that are not dbsafe's own only those in given are dropped: a journal is a table, and whoever may
+ * write it must not choose what is dropped elsewhere.  ERR_REFUSED names the first that is missing there. */
+enum err_code journal_drop(struct db_conn *c, const struct operation *op, const struct journal_given *given,
+                           struct err *err);
 /* Drops the operation's staging schemas only. */
 enum err_code journal_drop_staging(struct db_conn *c, const struct operation *op, struct err *err);
 

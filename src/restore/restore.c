@@ -89,6 +89,32 @@ static enum err_code check_given_names(const struct restore_options *o, const st
     return ERR_OK;
 }
 
+/* What of the options decides which tables are exchanged and how: --resume must mean the same. */
+static const char *wishes_of(struct restore *r)
+{
+    static const char *const if_exists[] = {"swap", "fail", "drop"};
+    const struct restore_options *o = r->options;
+    struct buf text;
+    buf_init(&text, SQL_MAX_BYTES);
+    for (unsigned i = 0; i < o->table_count; i++)
+        buf_putf(&text, "%s%s", i ? "," : "--tables ", o->tables[i]);
+    for (unsigned i = 0; i < o->into_count; i++)
+        buf_putf(&text, "%s%s%s%s",
+                 i          ? ","
+                 : text.len ? " --into "
+                            : "--into ",
+                 o->into[2 * i] ? o->into[2 * i] : "", o->into[2 * i] ? "=" : "", o->into[2 * i + 1]);
+    buf_putf(&text, "%s--if-exists %s%s", text.len ? " " : "", if_exists[o->if_exists],
+             o->verify ? "" : " --no-verify");
+    if (o->staging_schema)
+        buf_putf(&text, " --staging-schema %s", o->staging_schema);
+    if (o->undo_schema)
+        buf_putf(&text, " --undo-schema %s", o->undo_schema);
+    const char *wishes = arena_strdup(r->arena, buf_cstr(&text));
+    buf_free(&text);
+    return wishes;
+}
+
 static enum err_code plan_operation(struct restore *r, struct err *err)
 {
     const struct restore_options *o = r->options;
@@ -99,6 +125,7 @@ static enum err_code plan_operation(struct restore *r, struct err *err)
     operation_make_id(r->run, r->op.id);
     r->op.archive = o->archive_name ? o->archive_name : "";
     r->op.drop_old = o->if_exists == IF_EXISTS_DROP;
+    r->op.wishes = wishes_of(r);
     r->op.exchange_count = t->count;
     r->op.exchanges = arena_calloc(r->arena, t->count + 1, sizeof *r->op.exchanges);
     r->op.schemas = arena_calloc(r->arena, 2 * t->schema_count + 1, sizeof *r->op.schemas);
@@ -153,11 +180,17 @@ static enum err_code lock_targets(struct restore *r, const struct operation *op,
     return code;
 }
 
+static struct journal_given given_schemas(const struct restore *r)
+{
+    return (struct journal_given){r->options->staging_schema, r->options->undo_schema};
+}
+
 static enum err_code after_swap(struct restore *r, struct operation *op, struct err *err)
 {
+    const struct journal_given given = given_schemas(r);
     enum err_code code = fault_point("swap_finish", ERR_DB, err);
     if (code == ERR_OK && (op->drop_old || op->exchange_count == 0)) /* nothing is kept for undo */
-        return journal_drop(r->control, op, err);
+        return journal_drop(r->control, op, &given, err);
     if (code == ERR_OK)
         code = journal_drop_staging(r->control, op, err);
     /* The state comes last: until then --resume takes it up. */
@@ -172,7 +205,7 @@ static enum err_code make_target_schemas(struct restore *r, struct err *err)
     const struct manifest *m = r->input.stream ? archive_stream_manifest(r->input.stream) : r->input.manifest;
     struct buf sql;
     buf_init(&sql, SQL_MAX_BYTES);
-    enum err_code code = ERR_OK;
+    enum err_code code = r->input.stream ? targets_add_schemas(&r->targets, m, r->options, err) : ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < r->targets.schema_count; i++) {
         if (r->targets.schema_exists[i])
             continue;
@@ -252,6 +285,12 @@ static enum err_code resume(struct restore *r, struct operation *op, bool *finis
                        "resume restore %s: it was begun from %s; name that archive, or clear it away with"
                        " `dbsafe undo %s`",
                        op->id, op->archive, op->id);
+    if (op->wishes && strcmp(op->wishes, wishes_of(r)) != 0)
+        return err_set(
+            err, ERR_REFUSED,
+            "resume restore %s: it was begun with %s, and this command line says %s; repeat the first one,"
+            " or clear it away with `dbsafe undo %s`",
+            op->id, op->wishes, wishes_of(r), op->id);
     enum err_code code = journal_owner_is_elsewhere(op) ? lock_targets(r, op, LOCK_WAIT_S, err) : ERR_OK;
     if (code == ERR_OK)
         code = journal_end_connections(r->control, op, err);
@@ -274,7 +313,8 @@ static enum err_code resume(struct restore *r, struct operation *op, bool *finis
         return swap(r, op, err);
     }
     log_info(r->run->log, "restore %s had not been loaded completely: starting anew", op->id);
-    return journal_drop(r->control, op, err);
+    const struct journal_given given = given_schemas(r);
+    return journal_drop(r->control, op, &given, err);
 }
 
 /* Looks for an unfinished restore: resumes it, or tells of it. */
@@ -391,12 +431,13 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
                  r->op.id);
         return;
     }
+    const struct journal_given given = given_schemas(r);
     struct err failed;
     enum err_code code = reconnect(r, &failed);
     if (code == ERR_OK && r->journalled)
         code = journal_end_connections(r->control, &r->op, &failed);
     if (code == ERR_OK)
-        code = journal_drop(r->control, &r->op, &failed);
+        code = journal_drop(r->control, &r->op, &given, &failed);
     if (code != ERR_OK)
         log_warn(
             r->run->log,

@@ -43,6 +43,9 @@ enum err_code restore_run(const struct run *run, const struct db_params *db, str
 
 struct undo_options {
     const char *restore_id; /* NULL: the newest that was swapped and not undone */
+    /* Schemas of the user's own that the restore was told to use: only there are tables dropped outside of
+     * dbsafe's. */
+    const char *staging_schema, *undo_schema;
     unsigned lock_timeout_s;
     bool kill_blockers;
     bool assume_no_outside_fks;
@@ -70,9 +73,9 @@ enum err_code undo_list(const struct run *run, const struct db_params *db, struc
                         unsigned *count, struct err *err);
 void undo_list_free(struct undo_entry *entries, unsigned count);
 
-/* Drops the undo data of one id (or, with NULL, of all) older than 48 hours; ERR_REFUSED for a younger id.
- * *purged: how many. */
-enum err_code undo_purge(const struct run *run, const struct db_params *db, const char *restore_id,
-                         bool dry_run, unsigned *purged, struct err *err);
+/* Drops the undo data of options->restore_id (or, with NULL, of all) older than 48 hours; ERR_REFUSED for a
+ * younger id.  *purged: how many.  Of all, the others are dropped also when one is refused. */
+enum err_code undo_purge(const struct run *run, const struct db_params *db,
+                         const struct undo_options *options, unsigned *purged, struct err *err);
 
 #endif

@@ -358,12 +358,18 @@ static enum err_code send_job(struct loading *l, unsigned target, const struct m
 }
 
 /* The target of a table number of the archive; -1 when it was not chosen. */
+/* The target of a table's number, or -1; targets are in ascending order of it. */
 static int target_of(const struct targets *t, unsigned table)
 {
-    for (unsigned i = 0; i < t->count; i++)
-        if (t->items[i].table->number == table)
-            return (int)i;
-    return -1;
+    unsigned low = 0, high = t->count;
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (t->items[middle].table->number < table)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < t->count && t->items[low].table->number == table ? (int)low : -1;
 }
 
 static int *map_targets(const struct targets *t, unsigned table_count)

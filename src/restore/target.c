@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REFUSALS_MAX_BYTES ((size_t)1 << 20)
@@ -115,17 +116,45 @@ static void choose_deferred(struct target *t, bool is_parent, struct arena *aren
     }
 }
 
-static bool is_parent_in_set(const struct targets *t, const struct target *parent)
+/* The tables to which foreign keys of the set refer, sorted. */
+struct parent {
+    const char *schema, *name; /* the archive's */
+};
+
+static int compare_parents(const void *a, const void *b)
 {
+    const struct parent *x = a, *y = b;
+    int order = strcmp(x->schema, y->schema);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+/* parents: room for all; NULL: only counts. */
+static size_t list_parents(const struct targets *t, struct parent *parents)
+{
+    size_t n = 0;
     for (unsigned i = 0; i < t->count; i++)
         for (unsigned k = 0; k < t->items[i].ddl.item_count; k++) {
             const struct ddl_item *item = &t->items[i].ddl.items[k];
-            if (item->kind == DDL_FOREIGN && item->parent_table &&
-                strcmp(item->parent_table, parent->table->name) == 0 &&
-                strcmp(t->items[i].table->schema, parent->table->schema) == 0)
-                return true;
+            if (item->kind != DDL_FOREIGN || !item->parent_table)
+                continue;
+            if (parents)
+                parents[n] = (struct parent){t->items[i].table->schema, item->parent_table};
+            n++;
         }
-    return false;
+    return n;
+}
+
+static void choose_all_deferred(struct targets *t)
+{
+    size_t count = list_parents(t, NULL);
+    struct parent *parents = arena_calloc(t->arena, count + 1, sizeof *parents);
+    list_parents(t, parents);
+    qsort(parents, count, sizeof *parents, compare_parents);
+    for (unsigned i = 0; i < t->count; i++) {
+        const struct parent self = {t->items[i].table->schema, t->items[i].table->name};
+        bool is_parent = bsearch(&self, parents, count, sizeof *parents, compare_parents) != NULL;
+        choose_deferred(&t->items[i], is_parent, t->arena);
+    }
 }
 
 static enum err_code make_target(struct targets *t, const struct manifest_table *table, const char *ddl_text,
@@ -159,32 +188,53 @@ static enum err_code check_into(const struct targets *t, const struct restore_op
     return ERR_OK;
 }
 
+static void reserve_schemas(struct targets *t, unsigned more)
+{
+    size_t room = t->schema_count + more + 1;
+    const char **schemas = arena_calloc(t->arena, room, sizeof *schemas);
+    const char **originals = arena_calloc(t->arena, room, sizeof *originals);
+    bool *exists = arena_calloc(t->arena, room, sizeof *exists);
+    for (unsigned i = 0; i < t->schema_count; i++) {
+        schemas[i] = t->schemas[i];
+        originals[i] = t->originals[i];
+        exists[i] = t->schema_exists[i];
+    }
+    t->schemas = schemas;
+    t->originals = originals;
+    t->schema_exists = exists;
+}
+
+enum err_code targets_add_schemas(struct targets *t, const struct manifest *m,
+                                  const struct restore_options *options, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    reserve_schemas(t, m->schema_count);
+    for (unsigned i = 0; code == ERR_OK && options->table_count == 0 && i < m->schema_count; i++) {
+        const char *target;
+        code = map_schema(m->schemas[i].name, options, &target, err);
+        if (code == ERR_OK)
+            code = add_schema(t, target, m->schemas[i].name, err);
+    }
+    return code;
+}
+
 enum err_code targets_make(const struct manifest *m, const bool *chosen, const char *const *ddl_texts,
                            const struct restore_options *options, struct arena *arena, struct targets *out,
                            struct err *err)
 {
     *out = (struct targets){.arena = arena};
     out->items = arena_calloc(arena, m->table_count + 1, sizeof *out->items);
-    out->schemas = arena_calloc(arena, m->schema_count + m->table_count + 1, sizeof *out->schemas);
-    out->originals = arena_calloc(arena, m->schema_count + m->table_count + 1, sizeof *out->originals);
-    out->schema_exists =
-        arena_calloc(arena, m->schema_count + m->table_count + 1, sizeof *out->schema_exists);
+    reserve_schemas(out, m->table_count);
     enum err_code code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         if (chosen[i])
             code = make_target(out, &m->tables[i], ddl_texts[i], options, err);
-    /* Databases without tables come back too, unless only some tables are wanted.  (A pipe tells of them too
-     * late.) */
-    for (unsigned i = 0; code == ERR_OK && options->table_count == 0 && i < m->schema_count; i++) {
-        const char *target;
-        code = map_schema(m->schemas[i].name, options, &target, err);
-        if (code == ERR_OK)
-            code = add_schema(out, target, m->schemas[i].name, err);
-    }
+    if (code == ERR_OK)
+        code = targets_add_schemas(out, m, options, err);
     if (code == ERR_OK)
         code = check_into(out, options, err);
-    for (unsigned i = 0; code == ERR_OK && i < out->count; i++)
-        choose_deferred(&out->items[i], is_parent_in_set(out, &out->items[i]), arena);
+    if (code == ERR_OK)
+        choose_all_deferred(out);
     return code;
 }
 

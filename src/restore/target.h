@@ -36,6 +36,10 @@ struct targets {
 enum err_code targets_make(const struct manifest *m, const bool *chosen, const char *const *ddl_texts,
                            const struct restore_options *options, struct arena *arena, struct targets *out,
                            struct err *err);
+/* Databases without tables come back too, unless only some tables are wanted.  A pipe tells of them at its
+ * end: then again, with the manifest that stands there. */
+enum err_code targets_add_schemas(struct targets *t, const struct manifest *m,
+                                  const struct restore_options *options, struct err *err);
 /* Looks at the live side and refuses (ERR_REFUSED, all reasons at once) what this version cannot do safely:
  * triggers, foreign keys that leave the set, views in the way, tables kept in a DATA DIRECTORY, sequences. */
 enum err_code targets_check(struct db_conn *c, struct targets *t, const struct restore_options *options,

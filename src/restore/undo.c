@@ -1,6 +1,7 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "db/catalog.h"
+#include "db/session.h"
 #include "restore/journal.h"
 #include "restore/restore.h"
 #include "restore/swap.h"
@@ -19,17 +20,25 @@
 struct undo {
     const struct run *run;
     const struct db_params *params;
+    struct journal_given given;
     struct db_conn *control;
     struct arena *arena;
     struct operation *ops;
     unsigned op_count;
 };
 
+/* Nothing here may wait behind other sessions' locks for as long as the server allows, which can be a day. */
+static enum err_code connect_control(struct undo *u, struct cancel *cancel, struct err *err)
+{
+    enum err_code code = db_connect(u->params, cancel, &u->control, err);
+    return code == ERR_OK ? session_lock_wait(u->control, LOCK_WAIT_S, err) : code;
+}
+
 static enum err_code open_undo(struct undo *u, const struct run *run, const struct db_params *db,
                                struct err *err)
 {
     *u = (struct undo){.run = run, .params = db, .arena = arena_new()};
-    enum err_code code = db_connect(db, run->cancel, &u->control, err);
+    enum err_code code = connect_control(u, run->cancel, err);
     return code == ERR_OK ? journal_list(u->control, u->arena, &u->ops, &u->op_count, err) : code;
 }
 
@@ -170,7 +179,7 @@ static enum err_code clear_unswapped(struct undo *u, const struct operation *op,
         return err_set(err, ERR_LOCKED, "undo %s: it was swapped at this very moment; run undo again",
                        op->id);
     if (code == ERR_OK)
-        code = journal_drop(u->control, op, err);
+        code = journal_drop(u->control, op, &u->given, err);
     if (code == ERR_OK)
         log_info(u->run->log, "%s %s was never swapped: its staging is removed, live tables are as they were",
                  op->is_undo ? "undo" : "restore", op->id);
@@ -182,7 +191,7 @@ static enum err_code reconnect(struct undo *u, struct err *err)
 {
     db_close(u->control);
     u->control = NULL;
-    return db_connect(u->params, NULL, &u->control, err);
+    return connect_control(u, NULL, err);
 }
 
 /* The state comes last: until then the next undo takes it up.  old is NULL when its journal is gone already.
@@ -194,7 +203,7 @@ static enum err_code after_swap_back(struct undo *u, struct operation *old, cons
     if (old)
         old->state = OPERATION_UNDONE; /* it keeps nothing any more */
     if (code == ERR_OK && old)
-        code = journal_drop(u->control, old, err);
+        code = journal_drop(u->control, old, &u->given, err);
     if (code == ERR_OK)
         code = journal_set_state(u->control, op, OPERATION_SWAPPED, clock_wall_ms(u->run->clock), err);
     return code;
@@ -218,7 +227,7 @@ static enum err_code swap_back(struct undo *u, struct operation *old, struct ope
     if (code != ERR_OK) {
         struct db_conn *c = NULL;
         if (!op->unknown && db_connect(u->params, NULL, &c, NULL) == ERR_OK)
-            journal_drop(c, op, NULL);
+            journal_drop(c, op, &u->given, NULL);
         db_close(c);
         return code;
     }
@@ -267,7 +276,7 @@ static enum err_code settle(struct undo *u, struct operation *op, struct err *er
     log_info(u->run->log, "undo %s was never finished: %s", op->id,
              op->swapped ? "it had been swapped, its remains are removed" : "it is cleared away");
     return op->swapped ? after_swap_back(u, find_id(u, op->undoes), op, err)
-                       : journal_drop(u->control, op, err);
+                       : journal_drop(u->control, op, &u->given, err);
 }
 
 /* Whether that was all that was asked for. */
@@ -317,6 +326,7 @@ enum err_code undo_run(const struct run *run, const struct db_params *db, const 
     *result = (struct restore_result){0};
     bool finished = false;
     enum err_code code = open_undo(&u, run, db, err);
+    u.given = (struct journal_given){options->staging_schema, options->undo_schema};
     if (code == ERR_OK && !options->dry_run)
         code = journal_sweep(u.control, err);
     if (code == ERR_OK && !options->dry_run)
@@ -425,30 +435,48 @@ static enum err_code purge_one(struct undo *u, struct operation *op, bool dry_ru
     if (was_undone(u, op))
         op->state = OPERATION_UNDONE;
     enum err_code code = lock_schemas(u, op, err);
-    return code == ERR_OK ? journal_drop(u->control, op, err) : code;
+    if (code == ERR_OK)
+        code = journal_drop(u->control, op, &u->given, err);
+    if (code != ERR_DB_RETRY)
+        return code;
+    err->code = ERR_TIMEOUT;
+    err_wrap(err, "purge %s", op->id);
+    return err_hint(err, "; another session uses the kept tables (SHOW PROCESSLIST); end it, or purge later");
 }
 
-enum err_code undo_purge(const struct run *run, const struct db_params *db, const char *restore_id,
-                         bool dry_run, unsigned *purged, struct err *err)
+/* Whether the user may have this one purged. */
+static enum err_code check_purge(struct undo *u, const char *restore_id, struct err *err)
+{
+    struct operation *op;
+    enum err_code code = find_operation(u, restore_id, &op, err);
+    if (code == ERR_OK && !is_purgeable(u, op))
+        code =
+            err_set(err, ERR_REFUSED, "purge %s: undo data is kept for 48 hours after the swap%s", restore_id,
+                    op->swapped ? "" : "; this one was never swapped: `dbsafe undo ID` clears it away");
+    return code;
+}
+
+enum err_code undo_purge(const struct run *run, const struct db_params *db,
+                         const struct undo_options *options, unsigned *purged, struct err *err)
 {
     struct undo u;
+    const char *id = options->restore_id;
     *purged = 0;
-    enum err_code code = open_undo(&u, run, db, err);
-    if (code == ERR_OK && restore_id) {
-        struct operation *op;
-        code = find_operation(&u, restore_id, &op, err);
-        if (code == ERR_OK && !is_purgeable(&u, op))
-            code = err_set(
-                err, ERR_REFUSED, "purge %s: undo data is kept for 48 hours after the swap%s", restore_id,
-                op->swapped ? "" : "; this one was never swapped: `dbsafe undo ID` clears it away");
-    }
+    enum err_code code = open_undo(&u, run, db, err), refused = ERR_OK;
+    u.given = (struct journal_given){options->staging_schema, options->undo_schema};
+    if (code == ERR_OK && id)
+        code = check_purge(&u, id, err);
     for (unsigned i = 0; code == ERR_OK && i < u.op_count; i++) {
         struct operation *op = &u.ops[i];
-        if ((restore_id && strcmp(op->id, restore_id) != 0) || !is_purgeable(&u, op))
+        if ((id && strcmp(op->id, id) != 0) || !is_purgeable(&u, op))
             continue;
-        code = purge_one(&u, op, dry_run, err);
+        code = purge_one(&u, op, options->dry_run, err);
         *purged += code == ERR_OK;
+        if (code == ERR_REFUSED) {
+            refused = code;
+            code = ERR_OK;
+        }
     }
     close_undo(&u);
-    return code;
+    return code != ERR_OK ? code : refused;
 }

@@ -148,6 +148,15 @@ static void choose_key(struct arena *arena, const struct catalog_key *keys, unsi
             return;
 }
 
+/* History by transaction numbers means something only with the server's own table of transactions. */
+static bool has_transaction_history(const struct catalog_column *columns, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (columns[i].period && strcmp(columns[i].data_type, "bigint") == 0)
+            return true;
+    return false;
+}
+
 enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct catalog_table *table,
                             struct manifest_table *out, struct err *err)
 {
@@ -172,6 +181,16 @@ enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct
     out->triggers = triggers;
     describe_columns(arena, table, flavour_of(db_version(c)), columns, column_count, out);
     choose_key(arena, keys, key_count, out);
+    if (table->system_versioned && has_transaction_history(columns, column_count))
+        return err_set(
+            err, ERR_REFUSED,
+            "dump %s.%s: its system versioning goes by transaction numbers (ROW START is BIGINT), and the"
+            " server lets nobody load such a history; leave it out with --exclude, or version it by"
+            " time",
+            table->schema, table->name);
+    if (column_count == 0)
+        return err_set(err, ERR_NOT_FOUND, "describe %s.%s: there is no such table any more", table->schema,
+                       table->name);
     if (out->column_count == 0)
         return err_set(err, ERR_DB, "describe %s.%s: it has no column that holds data", table->schema,
                        table->name);

@@ -11,7 +11,6 @@
 
 #define SQL_MAX_BYTES ((size_t)8 << 20)
 /* A half smaller than this is not worth a query of its own. */
-#define MIN_SPLIT_ROWS 2000
 #define MAX_BISECTIONS 24
 
 void key_tuple_free(struct key_tuple *k)
@@ -374,17 +373,18 @@ static enum err_code bisect(struct db_conn *c, const struct manifest_table *t, c
 
 /* Any other type: the key that stands half-way by count; the server walks there without sending rows. */
 static enum err_code walk(struct db_conn *c, const struct manifest_table *t, const char *from,
-                          const struct range *r, uint64_t rows, struct key_tuple **key, struct err *err)
+                          const struct range *r, uint64_t rows, uint64_t min_rows, struct key_tuple **key,
+                          struct err *err)
 {
     enum err_code code = ERR_OK;
     *key = NULL;
-    for (uint64_t offset = rows / 2; code == ERR_OK && !*key && offset >= MIN_SPLIT_ROWS; offset /= 4)
+    for (uint64_t offset = rows / 2; code == ERR_OK && !*key && offset >= min_rows; offset /= 4)
         code = dive(c, t, from, r, offset, key, err);
     return code;
 }
 
 enum err_code range_split(struct db_conn *c, const struct manifest_table *t, const char *from,
-                          struct range *r, struct range **upper, struct err *err)
+                          struct range *r, uint64_t min_rows, struct range **upper, struct err *err)
 {
     *upper = NULL;
     if (r->kind != RANGE_KEYS)
@@ -394,12 +394,12 @@ enum err_code range_split(struct db_conn *c, const struct manifest_table *t, con
     enum err_code code = estimate(c, t, from, r, &rows, err);
     if (code != ERR_OK)
         return code;
-    if (rows < 2 * MIN_SPLIT_ROWS)
+    if (rows < 2 * min_rows)
         return ERR_OK;
     if (is_integer(&t->columns[t->key.columns[0]]))
         code = bisect(c, t, from, r, &key, err);
     if (code == ERR_OK && !key)
-        code = walk(c, t, from, r, rows, &key, err);
+        code = walk(c, t, from, r, rows, min_rows, &key, err);
     if (code != ERR_OK || !key)
         return code;
     *upper = copy_range(r);

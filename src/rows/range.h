@@ -50,10 +50,10 @@ void range_from(const struct manifest_table *t, const char *from, const struct r
 void range_select(const struct manifest_table *t, const char *from, const struct range *r, uint64_t limit,
                   struct buf *sql);
 
-/* Looks for a key that parts r in two halves of roughly the same number of rows, with one index dive and the
- * optimizer's estimates.  *upper is the range from that key on, cut off r (r->high is set to the key), or
- * NULL when there is no good place. */
+/* Looks for a key that parts r in two halves of roughly the same number of rows, at least min_rows (> 0) each
+ * by the optimizer's estimates, with one index dive.  *upper is the range from that key on, cut off r
+ * (r->high is set to the key), or NULL when there is no good place. */
 enum err_code range_split(struct db_conn *c, const struct manifest_table *t, const char *from,
-                          struct range *r, struct range **upper, struct err *err);
+                          struct range *r, uint64_t min_rows, struct range **upper, struct err *err);
 
 #endif

@@ -19,9 +19,11 @@
 /* One query reads about so much text: long enough that its start costs nothing, short enough that idle
  * workers get their half soon. */
 #define QUERY_BYTES    ((uint64_t)24 << 20)
-#define QUERY_ROWS_MIN 500
+#define QUERY_ROWS_MIN 4
 #define QUERY_ROWS_MAX 2000000
-#define PROGRESS_ROWS  512
+/* Halves of fewer rows are not worth a split, unless they weigh as much as a query. */
+#define SPLIT_ROWS    2000
+#define PROGRESS_ROWS 512
 
 struct scan {
     const struct run *run;
@@ -399,7 +401,7 @@ static enum err_code read_query(struct worker *w, const struct range *r, uint64_
     return code;
 }
 
-/* Rows of the next query, from what this table's rows turned out to weigh. */
+/* Rows of the next query, from what this table's rows turned out to weigh (a guess before the first). */
 static uint64_t query_rows(const struct worker *w, const struct scan_table *t)
 {
     uint64_t row_weight = 200;
@@ -411,12 +413,18 @@ static uint64_t query_rows(const struct worker *w, const struct scan_table *t)
     return rows < QUERY_ROWS_MIN ? QUERY_ROWS_MIN : rows > QUERY_ROWS_MAX ? QUERY_ROWS_MAX : rows;
 }
 
+static uint64_t split_rows(const struct worker *w, const struct scan_table *t)
+{
+    uint64_t rows = query_rows(w, t);
+    return rows < SPLIT_ROWS ? rows : SPLIT_ROWS;
+}
+
 static enum err_code share_range(struct worker *w, struct range *r, struct err *err)
 {
     struct scan *s = w->scan;
     struct scan_table *t = &s->tables[r->table];
     struct range *upper;
-    enum err_code code = range_split(w->conn, t->table, t->from, r, &upper, err);
+    enum err_code code = range_split(w->conn, t->table, t->from, r, split_rows(w, t), &upper, err);
     if (code != ERR_OK)
         return query_error(w, t, code, err);
     if (upper) {
@@ -436,7 +444,7 @@ static enum err_code read_keys(struct worker *w, struct range *r, struct err *er
     for (;;) {
         enum err_code code = ERR_OK;
         uint64_t limit = query_rows(w, t), rows;
-        if (!hopeless && r->rows_estimate > 2 * QUERY_ROWS_MIN && others_wait(w->scan)) {
+        if (!hopeless && r->rows_estimate >= 2 * split_rows(w, t) && others_wait(w->scan)) {
             struct key_tuple *high = r->high;
             code = share_range(w, r, err);
             hopeless = r->high == high;
@@ -452,7 +460,7 @@ static enum err_code read_keys(struct worker *w, struct range *r, struct err *er
         r->low = last;
         r->low_included = false;
         /* A full query says that more may come, whatever the statistics said. */
-        r->rows_estimate = r->rows_estimate > 2 * rows ? r->rows_estimate - rows : 4 * QUERY_ROWS_MIN;
+        r->rows_estimate = r->rows_estimate > 2 * rows ? r->rows_estimate - rows : 4 * split_rows(w, t);
     }
 }
 

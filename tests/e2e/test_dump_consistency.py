@@ -441,6 +441,17 @@ class DdlDuringDump(TestCase):
         self.assertEqual(result.rc, 9, str(result))
         self.assertIn("shop.b", result.err)
 
+    def test_dropped_while_the_plan_is_made(self):
+        for statement in ("DROP TABLE shop.b", "RENAME TABLE shop.b TO shop.gone"):
+            with self.subTest(statement):
+                self.setUp()
+                run = self.start_stopped("plan_describe:2")
+                self.server.sql(statement)
+                run.signal(signal.SIGCONT)
+                result = run.finish(60)
+                self.assertEqual(result.rc, 9, str(result))
+                self.assertRegex(result.err, r"shop\.b.*DDL")
+
     def test_auto_increment_may_move(self):
         self.server.sql("ALTER TABLE shop.b MODIFY id INT AUTO_INCREMENT")
         run = self.start_stopped("dump_snapshot_taken")

@@ -335,6 +335,20 @@ class Keys(TestCase):
                 self.check_members(name, [m for m in members if m["key_first"]], r)
         print(f"{self.id()}: readers/queries {seen}")
 
+    def test_few_wide_rows_are_shared_too(self):
+        s = self.server
+        s.sql("CREATE TABLE tiles.wide (id INT PRIMARY KEY, b LONGBLOB)")
+        self.addCleanup(s.sql, "DROP TABLE tiles.wide")
+        s.sql("INSERT INTO tiles.wide SELECT seq, REPEAT(CHAR(97 + seq % 26), 600000) FROM seq_1_to_150", schema="mysql")
+        s.sql("ANALYZE TABLE tiles.wide")
+        s.load("SET GLOBAL general_log=0;\nTRUNCATE mysql.general_log;\nSET GLOBAL general_log=1;\n")
+        archive = self.dump("tiles.wide", "--threads", "4")
+        s.sql("SET GLOBAL general_log=0")
+        readers, queries = self.readers("wide")
+        self.assertGreaterEqual(readers, 2, f"{queries} queries")
+        self.assertEqual(archive.table("tiles.wide")["rows"], 150)
+        s.dbsafe("verify", archive.path, "--live")
+
     def check_members(self, name, members, r):
         """The server finds in a member's printed key range exactly the member's rows, and no two ranges share a bound."""
         columns = self.TABLES[name][0].split(",") if name != "second_key" else ["k INT"]

@@ -16,3 +16,14 @@ class EmptyDatabase(TestCase):
         self.assertEqual(s.dbsafe("restore", archive, "--json").json["tables"], 0)
         self.assertIn("latin1_german1_ci", s.sql("SHOW CREATE DATABASE leer")[0][1])
         self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), [])
+
+    def test_comes_back_through_a_pipe(self):
+        """A pipe tells of databases without tables only in the manifest at its end."""
+        s = self.server
+        s.load("CREATE DATABASE vazio CHARACTER SET latin1 COLLATE latin1_german1_ci;\nCREATE DATABASE cheio;\n"
+               "CREATE TABLE cheio.t (id INT PRIMARY KEY);\n")
+        archive = s.dbsafe("dump", "vazio", "cheio", "--json").json["archive"]
+        s.load("DROP DATABASE vazio;\nDROP DATABASE cheio;\n")
+        with open(archive, "rb") as pipe:
+            self.assertEqual(s.dbsafe("restore", "-", "--json", stdin=pipe).json["tables"], 1)
+        self.assertIn("latin1_german1_ci", s.sql("SHOW CREATE DATABASE vazio")[0][1])

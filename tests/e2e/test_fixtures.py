@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 
 from lib import FULL, Server, TestCase, compare_schemas, float_rows, rng, run, sample
@@ -141,3 +142,26 @@ class Life(TestCase):
     def test_seeds(self):
         self.assertEqual(rng("x").random(), rng("x").random())
         self.assertNotEqual(rng("x").random(), rng("y").random())
+
+
+class FirstFormat(TestCase):
+    """The archive of format 1, made once: every later version restores it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server()
+
+    def test_restore(self):
+        s = self.server
+        archive = shutil.copy(FIXTURES / "archive" / "v1.dbsafe.tar", s.folder)  # a restore leaves its proof beside it
+        for source in ("file", "pipe"):
+            with self.subTest(source):
+                if source == "file":
+                    result = s.dbsafe("restore", archive, "--json").json
+                else:
+                    with open(archive, "rb") as pipe:
+                        result = s.dbsafe("restore", "-", "--json", stdin=pipe).json
+                self.assertEqual((result["tables"], result["rows"], result["verified"], result["swapped"]), (4, 9, True, True))
+                self.assertEqual(s.value("SELECT COUNT(*) FROM shop.orders"), 6)
+                self.assertEqual(s.value("SELECT COUNT(*) FROM shop.history FOR SYSTEM_TIME ALL"), 2)
+                s.dbsafe("verify", archive, "--live")

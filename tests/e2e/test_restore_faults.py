@@ -120,6 +120,16 @@ class Killed(FaultCase):
         self.restore("--resume")
         self.assertEqual(self.live(), "new")
 
+    def test_resume_with_other_options_is_refused(self):
+        s = self.server
+        s.dbsafe("restore", self.archive, "--tables", "tree", check=-9, env=fault("kill", "restore_verified"))
+        for other in ([], ["--tables", "large"], ["--tables", "tree", "--into", "elsewhere"],
+                      ["--tables", "tree", "--if-exists", "drop", "--yes"], ["--tables", "tree", "--no-verify"]):
+            with self.subTest(other):
+                self.assertIn("begun with --tables tree --if-exists swap", self.restore("--resume", *other, check=10).err)
+        self.restore("--resume", "--tables", "tree", "--threads", 1)
+        self.assertEqual(table_digests(s, "world")["tree"], self.new["tree"])
+
     def test_resume_checks_foreign_keys_again(self):
         s = self.server
         self.kill_restore_at("restore_verified")

@@ -169,3 +169,22 @@ class NonTransactional(TestCase):
         archive = s.dbsafe("dump", "types_nontransactional", "--allow-inconsistent", "--json").json["archive"]
         s.dbsafe("restore", archive, "--into", "copy")
         self.assertEqual(compare_schemas(s, "types_nontransactional", "copy"), [])
+
+
+class HistoryByTransaction(TestCase):
+    """System versioning by transaction numbers cannot be loaded: the dump says so instead of losing it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server()
+
+    def test_refused_by_name(self):
+        s = self.server
+        s.load("CREATE DATABASE h;\nUSE h;\nCREATE TABLE ok (id INT PRIMARY KEY) WITH SYSTEM VERSIONING;\n"
+               "CREATE TABLE by_trx (id INT PRIMARY KEY, a BIGINT UNSIGNED GENERATED ALWAYS AS ROW START,"
+               " b BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (a, b)) WITH SYSTEM VERSIONING;\n")
+        refused = s.dbsafe("dump", "h", check=10)
+        self.assertIn("h.by_trx", refused.err)
+        self.assertIn("--exclude", refused.err)
+        self.assertEqual(s.archives(), [])
+        s.dbsafe("dump", "h", "--exclude", "h.by_trx")

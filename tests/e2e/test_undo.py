@@ -217,6 +217,35 @@ class Undo(WorldCase):
         self.undo(young)
         self.assertEqual(table_digests(self.server, "world")["tree"], self.old["tree"])
 
+    def test_purge_goes_on_where_one_is_refused(self):
+        s = self.server
+        s.sql("CREATE DATABASE elsewhere")
+        self.addCleanup(s.load, "SET foreign_key_checks=0;\nDROP DATABASE elsewhere;\n")
+        refused = self.restore("--tables", "large", "--undo-schema", "elsewhere")
+        old = self.restore("--tables", "tree")
+        self.age(refused, 100)
+        self.age(old, 100)
+        self.undo("--purge", "--yes", check=10)
+        self.assertEqual([e["restore_id"] for e in self.listed()], [refused])
+        self.undo(refused)
+
+    def test_purge_does_not_wait_for_ever(self):
+        """The server's lock_wait_timeout is a day."""
+        s = self.server
+        identity = self.restore("--tables", "tree")
+        self.age(identity, 100)
+        holder = s.connect()
+        self.addCleanup(holder.close)
+        with holder.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(f"SELECT COUNT(*) FROM dbsafe_undo_{identity}.tree")
+            result = self.undo("--purge", identity, "--yes", check=13)
+            self.assertLess(result.seconds, 60)
+            self.assertIn("another session", result.err)
+            cursor.execute("ROLLBACK")
+        self.assertEqual(self.undo_json("--purge", identity, "--yes")["purged"], 1)
+        self.assert_nothing_of_ours()
+
     def test_purge_of_what_was_never_swapped(self):
         self.server.dbsafe("restore", self.archive, check=-9, env={"DBSAFE_FAULT": "kill:restore_loaded"})
         identity = self.listed()[0]["restore_id"]
@@ -234,7 +263,11 @@ class Undo(WorldCase):
         identity = self.restore("--undo-schema", "kept_here")
         self.assertEqual(sorted(table_digests(s, "kept_here")), sorted([*TABLES, "mine"]))
         self.age(identity, 100)
-        self.undo("--purge", "--yes")
+        # whoever can write a journal does not choose what is dropped outside dbsafe's own databases
+        self.assertIn("--undo-schema kept_here", self.undo("--purge", "--yes", check=10).err)
+        self.undo("--purge", "--yes", "--undo-schema", "world", check=10)
+        self.assertEqual(sorted(table_digests(s, "kept_here")), sorted([*TABLES, "mine"]))
+        self.undo("--purge", "--yes", "--undo-schema", "kept_here")
         self.assertEqual(list(table_digests(s, "kept_here")), ["mine"])
         self.assert_nothing_of_ours()
 
