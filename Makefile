@@ -21,7 +21,7 @@ DEPS_recovery := dump restore verify rds rows archive db core
 DEPS_cli := recovery dump restore verify rds s3 aws rows archive db core
 FOLDERS := core aws db rows archive s3 rds dump restore verify recovery cli
 
-PACKAGES := libmariadb libzstd libarchive openssl libxxhash jansson inih
+PACKAGES := libmariadb libzstd libarchive openssl libxxhash jansson inih libcurl expat
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
 

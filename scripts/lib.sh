@@ -3,9 +3,9 @@
 
 # What the program is built with, what the demo needs besides, what the tests need, what only --full needs.
 build_packages="gcc libc6-dev make pkg-config libmariadb-dev libzstd-dev libarchive-dev libssl-dev libxxhash-dev libjansson-dev
-    libinih-dev"
+    libinih-dev libcurl4-openssl-dev libexpat1-dev"
 demo_packages="mariadb-server-core mariadb-client-core tar zstd"
-test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql util-linux procps shellcheck mandoc"
+test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql python3-botocore util-linux procps shellcheck mandoc"
 full_packages="valgrind"
 coverage_packages="gcovr"
 
