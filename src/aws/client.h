@@ -61,7 +61,7 @@ struct aws_call {
                       as if it were InternalError (an <Error> by its own code).  answer.xml is the tree */
     bool wants_length;  /* with request.into: a 2xx answer that gave less than into_bytes is retried as cut
                            short */
-    unsigned max_tries; /* 0: the settings'; 1: no retry */
+    unsigned max_tries; /* 0: the settings'; 1: none but the corrections of clock, region and keys */
 };
 void aws_call_init(struct aws_call *c, const char *method);
 void aws_call_end(struct aws_call *c);
@@ -78,7 +78,7 @@ struct aws_answer {
     bool
         ambiguous; /* a try before the last, or the last, ended without an answer: it may have taken effect */
 };
-/* max_body: as for http_response_init. */
+/* max_body: as for http_response_init; 0 is right where no 2xx body is expected (errors have room always). */
 void aws_answer_init(struct aws_answer *a, size_t max_body);
 void aws_answer_free(struct aws_answer *a);
 

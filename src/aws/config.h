@@ -22,7 +22,8 @@ void aws_config_free(struct aws_config *c);
 const struct aws_settings *aws_config_settings(const struct aws_config *c);
 /* A variable of the settings' environment, or NULL when unset or empty. */
 const char *aws_config_env(const struct aws_config *c, const char *name);
-/* The profile in use, and whether someone named it (then the environment's keys do not count). */
+/* The profile in use, and whether the settings named it: then the environment's keys do not count.  (As in
+ * the SDKs, they do count besides AWS_PROFILE.) */
 const char *aws_config_profile(const struct aws_config *c, bool *named);
 bool aws_config_has_profile(const struct aws_config *c, const char *profile);
 /* A key of a profile (of the credentials file first), or NULL.  Nested keys as "s3.addressing_style". */
@@ -31,6 +32,8 @@ const char *aws_config_get(const struct aws_config *c, const char *profile, cons
 /* The options for struct http: CA bundle, proxies, timeouts. */
 const struct http_options *aws_config_http(const struct aws_config *c);
 
+/* Region: settings, AWS_REGION, AWS_DEFAULT_REGION, profile; NULL when none of them says.  Asks nobody. */
+const char *aws_config_region_known(const struct aws_config *c);
 /* Region: settings, AWS_REGION, AWS_DEFAULT_REGION, profile, then the EC2 metadata service (unless it is
  * disabled). NULL when nobody knows: callers with an endpoint of their own take "us-east-1".  Asks the
  * metadata service at most once per config.  Errors are the token's only. */
@@ -58,5 +61,9 @@ enum err_code aws_endpoint_parse(const char *url, const char *what, struct aws_e
 void aws_endpoint_clear(struct aws_endpoint *e);
 /* pattern with {region} and {suffix} (amazonaws.com, or that of the region's partition) filled in. */
 void aws_endpoint_host(const char *pattern, const char *region, struct buf *out);
+
+/* Whether a region's name has only the letters, digits and dashes that one may have: it becomes part of host
+ * names. */
+bool aws_region_is_sane(const char *region);
 
 #endif

@@ -18,7 +18,7 @@ struct aws_credentials {
     char *access_key, *secret_key;
     char *session_token; /* NULL: none */
     int64_t expires_ms;  /* wall clock; INT64_MAX: never */
-    const char *source; /* what they come from, for -v: "environment", "profile x", ...; lives as the chain */
+    char *source;        /* what they come from, for -v: "environment", "profile x", ... */
 };
 void aws_credentials_clear(struct aws_credentials *c);
 
@@ -33,8 +33,8 @@ void aws_credentials_chain_free(struct aws_credentials_chain *chain);
 
 /*
  * A copy of the keys to use now.  ERR_CONFIG when no source has any (the message lists what was looked at),
- * or when one is configured wrongly or refuses (STS's words are given); ERR_AWS when a source does not
- * answer; the token's own.
+ * or when one is configured wrongly or its keys are wrong; ERR_AWS when a source does not answer or STS
+ * refuses (its words are given); the token's own.
  */
 enum err_code aws_credentials_get(struct aws_credentials_chain *chain, struct cancel *cancel,
                                   struct aws_credentials *out, struct err *err);

@@ -72,6 +72,8 @@ void http_request_end(struct http_request *r);
 void http_request_host(const struct http_request *r, struct buf *out);
 /* The whole URL, encoded; no secret is in it unless the caller put one into the query. */
 void http_request_url(const struct http_request *r, struct buf *out);
+/* "PUT https://host/path" for messages: no query, no headers. */
+void http_request_describe(const struct http_request *r, struct buf *out);
 /* Percent-encodes all but A-Z a-z 0-9 - . _ ~ (and '/' where keep_slash), upper-case hex. */
 void http_encode(struct buf *out, const char *text, bool keep_slash);
 

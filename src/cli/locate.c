@@ -3,6 +3,7 @@
 #include "archive/reader.h"
 #include "archive/select.h"
 #include "cli/archive_name.h"
+#include "core/environment.h"
 #include "core/mem.h"
 
 #include <errno.h>

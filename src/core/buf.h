@@ -10,6 +10,7 @@
 #include "core/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf {
@@ -17,6 +18,7 @@ struct buf {
     size_t len; /* bytes in use */
     size_t cap; /* bytes allocated */
     size_t max; /* len never exceeds this */
+    bool secret; /* set after buf_init: memory that is given back or outgrown is wiped first */
 };
 
 /* An empty buffer that may grow to max bytes. */
