@@ -3,6 +3,7 @@
 #include "archive/name.h"
 #include "archive/reader.h"
 #include "archive/select.h"
+#include "cli/s3_settings.h"
 #include "core/environment.h"
 #include "core/mem.h"
 
@@ -34,10 +35,8 @@ static enum err_code path_of_url(const char *url, const char **path, struct err 
     const char *colon = strstr(url, "://");
     if (!colon || memchr(url, '/', (size_t)(colon - url)))
         return ERR_OK;
-    if (strncmp(url, "s3://", 5) == 0)
-        return err_set(err, ERR_USAGE, "'%s': archives in S3 are not in this version; use a folder", url);
     if (strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)) != 0)
-        return err_set(err, ERR_USAGE, "'%s': neither a path nor a file:// URL", url);
+        return err_set(err, ERR_USAGE, "'%s': neither a path nor a file:// or s3:// URL", url);
     *path = url + strlen(FILE_SCHEME);
     if (**path != '/')
         return err_set(err, ERR_USAGE, "'%s': a file URL has three slashes and an absolute path", url);
@@ -48,8 +47,9 @@ enum err_code locate_store_at(const struct cli *cli, const char *url, bool make,
                               struct err *err)
 {
     const char *path;
-    (void)cli;
     *out = NULL;
+    if (s3_url_is(url))
+        return s3_settings_open(cli, url, out, err);
     enum err_code code = path_of_url(url, &path, err);
     return code == ERR_OK ? store_folder_open(path, make, out, err) : code;
 }
@@ -272,6 +272,29 @@ static enum err_code open_named(const struct cli *cli, const char *name, struct 
     return code;
 }
 
+enum err_code locate_s3_object(const struct cli *cli, const char *url, struct store **store, char **name,
+                               struct err *err)
+{
+    char *place;
+    *store = NULL;
+    enum err_code code = s3_url_split(url, &place, name, err);
+    if (code == ERR_OK)
+        code = s3_settings_open(cli, place, store, err);
+    free(place);
+    return code;
+}
+
+static enum err_code open_s3(const struct cli *cli, const char *url, struct located *out, struct err *err)
+{
+    struct store *store;
+    char *name;
+    enum err_code code = locate_s3_object(cli, url, &store, &name, err);
+    if (code == ERR_OK)
+        code = open_object(store, name, out, err);
+    free(name);
+    return code;
+}
+
 /* A word without dot and slash: a label of the store, else a file here. */
 static enum err_code open_word(const struct cli *cli, const char *word, const char *const *tables,
                                unsigned count, struct located *out, struct err *err)
@@ -308,6 +331,8 @@ enum err_code locate_archive(const struct cli *cli, const char *argument, const 
     enum err_code code = check_label_use(cli, argument, err);
     if (code == ERR_OK && strcmp(argument, "-") == 0)
         return open_stdin(cli, out, err);
+    if (code == ERR_OK && s3_url_is(argument))
+        return open_s3(cli, argument, out, err);
     if (code == ERR_OK)
         code = path_of_url(argument, &path, err);
     if (code != ERR_OK)

@@ -71,6 +71,22 @@ enum option_id {
     OPTION_SSL_CIPHER,
     OPTION_SKIP_SSL,
     OPTION_SKIP_SSL_VERIFY,
+    OPTION_ENDPOINT_URL,
+    OPTION_REGION,
+    OPTION_AWS_PROFILE,
+    OPTION_CA_BUNDLE,
+    OPTION_ADDRESSING,
+    OPTION_UPLOADERS,
+    OPTION_PART_SIZE,
+    OPTION_CHECKSUM,
+    OPTION_STORAGE_CLASS,
+    OPTION_SSE,
+    OPTION_SSE_KMS_KEY_ID,
+    OPTION_BUCKET_KEY,
+    OPTION_OBJECT_LOCK_MODE,
+    OPTION_OBJECT_LOCK_DAYS,
+    OPTION_TAGS,
+    OPTION_EXPECTED_BUCKET_OWNER,
     OPTION_CONFIG,
     OPTION_PROFILE,
     OPTION_JSON,
@@ -93,7 +109,7 @@ enum option_kind {
     KIND_PROMPT /* a flag that refuses the value some would put behind it */
 };
 
-enum option_group { GROUP_COMMAND, GROUP_CONNECTION, GROUP_COMMON, GROUP_COUNT };
+enum option_group { GROUP_COMMAND, GROUP_CONNECTION, GROUP_S3, GROUP_COMMON, GROUP_COUNT };
 
 /* Where else than on the command line a value may come from. */
 #define FROM_ENVIRONMENT 1u
