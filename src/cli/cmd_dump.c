@@ -79,7 +79,7 @@ static struct dump_options read_options(const struct options *o, const char *lab
     return d;
 }
 
-static enum err_code open_in_store(struct target *t, struct sink **out, struct err *err)
+static enum err_code open_in_store(struct target *t, uint64_t most_bytes, struct sink **out, struct err *err)
 {
     enum err_code code = ERR_OK;
     unsigned removed = 0;
@@ -87,14 +87,14 @@ static enum err_code open_in_store(struct target *t, struct sink **out, struct e
     if (!t->store)
         code = locate_store(t->cli, true, &t->store, err);
     if (code == ERR_OK)
-        code = store_sweep(t->store, &removed, err);
+        code = store_sweep(t->store, STORE_STALE_AFTER_MS, false, &removed, err);
     if (code != ERR_OK)
         return code;
     if (removed > 0)
         log_info(t->cli->run->log, "removed %s of runs that died", figure_of(removed, "leftover", figure));
     free(t->path);
-    t->path = xasprintf("%s/%s", locate_store_path(t->store), t->name);
-    return store_create(t->store, t->name, out, err);
+    t->path = store_location(t->store, t->name);
+    return store_create(t->store, t->name, most_bytes, out, err);
 }
 
 /* The absolute path of a file that may not exist yet. */
@@ -110,11 +110,11 @@ static char *absolute_path(const char *file)
     return path;
 }
 
-static enum err_code open_sink(void *arg, struct sink **out, struct err *err)
+static enum err_code open_sink(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
 {
     struct target *t = arg;
     if (!t->file)
-        return open_in_store(t, out, err);
+        return open_in_store(t, most_bytes, out, err);
     free(t->path);
     if (to_stdout(t->file)) {
         t->path = xstrdup("-");

@@ -61,12 +61,6 @@ enum err_code locate_store(const struct cli *cli, bool make, struct store **out,
     return code;
 }
 
-const char *locate_store_path(const struct store *s)
-{
-    const char *path = s->url + strlen(FILE_SCHEME);
-    return *path ? path : "/";
-}
-
 static enum err_code add_name(void *arg, const struct store_entry *entry, struct err *err)
 {
     (void)err;
@@ -178,8 +172,7 @@ static enum err_code open_object(struct store *store, const char *name, struct l
 {
     out->store = store;
     out->name = xstrdup(name);
-    out->path =
-        xasprintf("%s/%s", strcmp(locate_store_path(store), "/") == 0 ? "" : locate_store_path(store), name);
+    out->path = store_location(store, name);
     return store_open(store, name, &out->source, err);
 }
 
@@ -241,12 +234,13 @@ static enum err_code open_newest(const struct cli *cli, const char *label, const
         return err_wrap(err, "look for the archive '%s'", label ? label : "latest");
     struct locate_names names;
     size_t index;
+    char *place = store_location(store, NULL);
     code = locate_names(store, &names, err);
     if (code == ERR_OK)
         code = find_newest(store, &names, label, tables, count, &index, err);
     if (code == ERR_OK && index == names.count)
         code = err_set(err, ERR_NOT_FOUND, "there is no archive%s%s%s in %s", label ? " with the label " : "",
-                       label ? label : "", count ? " that holds these tables" : "", locate_store_path(store));
+                       label ? label : "", count ? " that holds these tables" : "", place);
     if (code == ERR_OK) {
         log_info(cli->run->log, "archive: %s", names.items[index].name);
         code = open_object(store, names.items[index].name, out, err);
@@ -254,6 +248,7 @@ static enum err_code open_newest(const struct cli *cli, const char *label, const
         store_free(store);
     }
     locate_names_free(&names);
+    free(place);
     return code;
 }
 
@@ -265,9 +260,11 @@ static enum err_code open_named(const struct cli *cli, const char *name, struct 
     if (code != ERR_OK)
         return err_wrap(err, "look for the archive '%s'", name);
     code = open_object(store, name, out, err);
-    if (code == ERR_NOT_FOUND)
-        err_set(err, code, "there is no archive '%s', neither in this folder nor in %s", name,
-                locate_store_path(store));
+    if (code == ERR_NOT_FOUND) {
+        char *place = store_location(store, NULL);
+        err_set(err, code, "there is no archive '%s', neither in this folder nor in %s", name, place);
+        free(place);
+    }
     return code;
 }
 

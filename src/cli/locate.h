@@ -31,8 +31,6 @@ void located_free(struct located *l);
 
 /* Opens the store of the settings; make: create a folder that is missing. */
 enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err);
-/* The path of a store that keeps its objects as files. */
-const char *locate_store_path(const struct store *s);
 /* The default store of this user; NULL when there is no home.  Caller frees. */
 char *locate_default_store(char *const *environment, bool root);
 

@@ -61,7 +61,7 @@ static void put(struct store *s, const char *name, const char *text)
 {
     struct sink *sink;
     struct err err;
-    assert_ok(store_create(s, name, &sink, &err), &err);
+    assert_ok(store_create(s, name, 0, &sink, &err), &err);
     assert_ok(sink_write(sink, text, strlen(text), &err), &err);
     assert_ok(sink_commit(sink, &err), &err);
     sink_free(sink);
@@ -120,7 +120,7 @@ static void an_unfinished_object_is_not_there(void **state)
     struct fixture *f = *state;
     struct sink *sink;
     struct err err;
-    assert_ok(store_create(f->store, "half", &sink, &err), &err);
+    assert_ok(store_create(f->store, "half", 0, &sink, &err), &err);
     assert_ok(sink_write(sink, "half", 4, &err), &err);
     assert_listed(f->store, "");
     assert_missing(f->store, "half");
@@ -137,8 +137,8 @@ static void nothing_is_overwritten(void **state)
     struct fixture *f = *state;
     struct sink *first, *second;
     struct err err;
-    assert_ok(store_create(f->store, "x", &first, &err), &err);
-    assert_ok(store_create(f->store, "x", &second, &err), &err);
+    assert_ok(store_create(f->store, "x", 0, &first, &err), &err);
+    assert_ok(store_create(f->store, "x", 0, &second, &err), &err);
     assert_ok(sink_write(first, "first", 5, &err), &err);
     assert_ok(sink_write(second, "the second", 10, &err), &err);
     assert_ok(sink_commit(first, &err), &err);
@@ -147,7 +147,7 @@ static void nothing_is_overwritten(void **state)
     sink_free(first);
     assert_content(f->store, "x", "first");
     assert_listed(f->store, "x=5;");
-    assert_err(store_create(f->store, "x", &second, &err), ERR_REFUSED, &err);
+    assert_err(store_create(f->store, "x", 0, &second, &err), ERR_REFUSED, &err);
 }
 
 /* More than one part of any upload, in pieces that fit nothing. */
@@ -159,7 +159,7 @@ static void a_large_object_is_read_back_in_ranges(void **state)
     struct sink *sink;
     struct source *source;
     struct err err;
-    assert_ok(store_create(f->store, "large", &sink, &err), &err);
+    assert_ok(store_create(f->store, "large", 0, &sink, &err), &err);
     for (size_t at = 0; at < total;) {
         size_t n = total - at < 77777 ? total - at : 77777;
         for (size_t i = 0; i < n; i++)
@@ -269,7 +269,7 @@ static void bad_names_are_refused_by_every_call(void **state)
         struct source *source;
         struct buf b;
         buf_init(&b, 10);
-        assert_err(store_create(f->store, bad[i], &sink, &err), ERR_USAGE, &err);
+        assert_err(store_create(f->store, bad[i], 0, &sink, &err), ERR_USAGE, &err);
         assert_err(store_open(f->store, bad[i], &source, &err), ERR_USAGE, &err);
         assert_err(store_remove(f->store, bad[i], &err), ERR_USAGE, &err);
         assert_err(store_get_small(f->store, bad[i], &b, &err), ERR_USAGE, &err);
@@ -308,7 +308,7 @@ static void sinks_and_sources_live_on_their_own(void **state)
     char data[4];
     put(f->store, "old", "data");
     assert_ok(store_open(f->store, "old", &source, &err), &err);
-    assert_ok(store_create(f->store, "new", &sink, &err), &err);
+    assert_ok(store_create(f->store, "new", 0, &sink, &err), &err);
     assert_ok(store_remove(f->store, "old", &err), &err);
     assert_ok(store_put_small(f->store, "old", "atad", 4, &err), &err);
     assert_ok(sink_write(sink, "x", 1, &err), &err);
@@ -328,13 +328,13 @@ static void a_sweep_leaves_what_is_being_written(void **state)
     struct err err;
     unsigned removed = 99;
     put(f->store, "done", "1");
-    assert_ok(store_create(f->store, "live", &sink, &err), &err);
+    assert_ok(store_create(f->store, "live", 0, &sink, &err), &err);
     assert_ok(sink_write(sink, "23", 2, &err), &err);
-    assert_ok(store_sweep(f->store, &removed, &err), &err);
+    assert_ok(store_sweep(f->store, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
     assert_int_equal(removed, 0);
     assert_ok(sink_commit(sink, &err), &err);
     sink_free(sink);
-    assert_ok(store_sweep(f->store, &removed, &err), &err);
+    assert_ok(store_sweep(f->store, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
     assert_int_equal(removed, 0);
     assert_listed(f->store, "done=1;live=2;");
 }

@@ -14,7 +14,7 @@ static inline void put_sample(const char *folder, const char *name)
     struct store *store;
     struct sink *sink;
     assert_ok(store_folder_open(folder, true, &store, &err), &err);
-    assert_ok(store_create(store, name, &sink, &err), &err);
+    assert_ok(store_create(store, name, 0, &sink, &err), &err);
     struct manifest *m = sample_write(sink);
     assert_ok(sink_commit(sink, &err), &err);
     sink_free(sink);
