@@ -1,5 +1,5 @@
 /* dbsafe dump: options, the place where the archive goes, and what is said about it. */
-#include "cli/archive_name.h"
+#include "archive/name.h"
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/login.h"
@@ -87,7 +87,7 @@ static enum err_code open_in_store(struct target *t, uint64_t most_bytes, struct
     if (!t->store)
         code = locate_store(t->cli, true, &t->store, err);
     if (code == ERR_OK)
-        code = store_sweep(t->store, STORE_STALE_AFTER_MS, false, &removed, err);
+        code = store_sweep(t->store, settings_stale_after_ms(t->cli->options), false, &removed, err);
     if (code != ERR_OK)
         return code;
     if (removed > 0)

@@ -1,6 +1,6 @@
 /* dbsafe list: the archives of the store.  A damaged one is listed as such and never stops the list. */
+#include "archive/name.h"
 #include "archive/reader.h"
-#include "cli/archive_name.h"
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/output.h"

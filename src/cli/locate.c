@@ -1,8 +1,8 @@
 #include "cli/locate.h"
 
+#include "archive/name.h"
 #include "archive/reader.h"
 #include "archive/select.h"
-#include "cli/archive_name.h"
 #include "core/mem.h"
 
 #include <errno.h>
@@ -43,15 +43,22 @@ static enum err_code path_of_url(const char *url, const char **path, struct err 
     return ERR_OK;
 }
 
+enum err_code locate_store_at(const struct cli *cli, const char *url, bool make, struct store **out,
+                              struct err *err)
+{
+    const char *path;
+    (void)cli;
+    *out = NULL;
+    enum err_code code = path_of_url(url, &path, err);
+    return code == ERR_OK ? store_folder_open(path, make, out, err) : code;
+}
+
 enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err)
 {
     *out = NULL;
-    const char *path;
     const char *url = options_text(cli->options, OPTION_STORE);
-    if (url) {
-        enum err_code code = path_of_url(url, &path, err);
-        return code == ERR_OK ? store_folder_open(path, make, out, err) : code;
-    }
+    if (url)
+        return locate_store_at(cli, url, make, out, err);
     char *fallback = locate_default_store(cli->environment, geteuid() == 0);
     if (!fallback)
         return err_set(err, ERR_CONFIG,
@@ -73,14 +80,10 @@ static enum err_code add_name(void *arg, const struct store_entry *entry, struct
     return ERR_OK;
 }
 
-/* By the time in the name, which has no more than seconds, then by when the archive was finished. */
 static int compare_entries(const void *a, const void *b)
 {
     const struct locate_entry *x = a, *y = b;
-    int order = strncmp(x->name, y->name, CLOCK_COMPACT_BYTES - 1);
-    if (order == 0 && x->modified_ms != y->modified_ms)
-        order = x->modified_ms < y->modified_ms ? -1 : 1;
-    return order ? order : strcmp(x->name, y->name);
+    return archive_name_compare(x->name, x->modified_ms, y->name, y->modified_ms);
 }
 
 enum err_code locate_names(struct store *s, struct locate_names *out, struct err *err)

@@ -29,8 +29,10 @@ enum err_code locate_archive(const struct cli *cli, const char *argument, const 
                              unsigned table_count, struct located *out, struct err *err);
 void located_free(struct located *l);
 
-/* Opens the store of the settings; make: create a folder that is missing. */
+/* Opens the store of the settings, or the one at that URL or path; make: create a folder that is missing. */
 enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err);
+enum err_code locate_store_at(const struct cli *cli, const char *url, bool make, struct store **out,
+                              struct err *err);
 /* The default store of this user; NULL when there is no home.  Caller frees. */
 char *locate_default_store(char *const *environment, bool root);
 

@@ -8,11 +8,13 @@
 #define VERIFY  (1u << COMMAND_VERIFY)
 #define LIST    (1u << COMMAND_LIST)
 #define SHOW    (1u << COMMAND_SHOW)
+#define PRUNE   (1u << COMMAND_PRUNE)
+#define COPY    (1u << COMMAND_COPY)
 #define HELP    (1u << COMMAND_HELP)
 #define VERSION (1u << COMMAND_VERSION)
 #define SERVER  (DUMP | RESTORE | UNDO | VERIFY)
-#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW)
-#define WORKING (SERVER | LIST | SHOW)
+#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY)
+#define WORKING (SERVER | STORED)
 #define EVERY   (WORKING | HELP | VERSION)
 
 #define ENV  FROM_ENVIRONMENT
@@ -48,6 +50,8 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_STORE] = {.name = "store", .kind = KIND_STRING, .word = "URL",
         .shown = "/var/lib/dbsafe for root, else $XDG_DATA_HOME/dbsafe", .commands = STORED, .from = BOTH,
         .help = "Where archives are kept: file:///DIR or a path"},
+    [OPTION_TO] = {.name = "to", .kind = KIND_STRING, .word = "URL", .commands = COPY,
+        .help = "The store that the archive is copied to"},
     [OPTION_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_STRING, .word = "FILE",
         .commands = DUMP,
         .help = "Write just this file instead of an archive in the store; - is standard output"},
@@ -94,9 +98,15 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_UNDO_SCHEMA] = {.name = "undo-schema", .kind = KIND_STRING, .word = "DB",
         .shown = "dbsafe_undo_<id>", .commands = RESTORE, .from = BOTH,
         .help = "Keep replaced tables in this existing database"},
-    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = DUMP | RESTORE | UNDO,
+    [OPTION_KEEP_LAST] = {.name = "keep-last", .kind = KIND_UINT, .word = "N",
+        .shown = "all archives are kept", .min = 1, .max = 1000000, .commands = PRUNE, .from = BOTH,
+        .help = "Of each label keep the N newest archives that can be read and remove the older ones"},
+    [OPTION_STALE_AFTER] = {.name = "stale-after", .kind = KIND_UINT, .word = "HOURS", .preset = "24",
+        .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY, .from = BOTH,
+        .help = "When an unfinished upload of another host, to which nothing is added, counts as abandoned"},
+    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = DUMP | RESTORE | UNDO | PRUNE,
         .help = "Say what would happen and change nothing"},
-    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO,
+    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE,
         .help = "Do not ask for confirmation"},
 
     [OPTION_HOST] = {.name = "host", .letter = 'h', .kind = KIND_STRING, .group = GROUP_CONNECTION,
@@ -164,7 +174,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .word = "text|json", .preset = "text", .commands = WORKING, .from = BOTH,
         .help = "Form of the log lines on standard error"},
     [OPTION_PROGRESS] = {.name = "progress", .kind = KIND_CHOICE, .group = GROUP_COMMON,
-        .word = "auto|always|never", .preset = "auto", .commands = SERVER, .from = BOTH,
+        .word = "auto|always|never", .preset = "auto", .commands = SERVER | COPY, .from = BOTH,
         .help = "Draw a progress bar; auto draws it on a terminal and else logs a line a minute"},
     [OPTION_HELP] = {.name = "help", .letter = '?', .kind = KIND_FLAG, .group = GROUP_COMMON,
         .commands = EVERY,

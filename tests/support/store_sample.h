@@ -1,6 +1,6 @@
-/* A folder store with real archives for the tests of the command line. */
-#ifndef DBSAFE_TESTS_UNIT_CLI_STORE_SAMPLE_H
-#define DBSAFE_TESTS_UNIT_CLI_STORE_SAMPLE_H
+/* A folder store with real archives for the tests. */
+#ifndef DBSAFE_TESTS_SUPPORT_STORE_SAMPLE_H
+#define DBSAFE_TESTS_SUPPORT_STORE_SAMPLE_H
 
 #include "support/sample.h"
 #include "support/test.h"
