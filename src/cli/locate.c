@@ -32,6 +32,8 @@ char *locate_default_store(char *const *environment, bool root)
 static enum err_code path_of_url(const char *url, const char **path, struct err *err)
 {
     *path = url;
+    if (strncmp(url, "s3:", 3) == 0)
+        return err_set(err, ERR_USAGE, "'%s' is not an S3 URL: s3://BUCKET/PREFIX", url);
     const char *colon = strstr(url, "://");
     if (!colon || memchr(url, '/', (size_t)(colon - url)))
         return ERR_OK;

@@ -13,10 +13,10 @@
 /* Read with the first request: index, trailer, and the manifest of an archive of few tables. */
 #define TAIL_BYTES ((size_t)64 << 10)
 /* A member may be a few hundred bytes, and the texts of all tables stand together: such reads get a block. */
-#define BLOCK_BYTES ((size_t)256 << 10)
-#define BLOCK_COUNT 8
+#define BLOCK_BYTES ((size_t)128 << 10)
+#define BLOCK_COUNT 16
 /* Reads from this size on are requests of their own, of at most the other. */
-#define LARGE_BYTES   ((size_t)128 << 10)
+#define LARGE_BYTES   ((size_t)64 << 10)
 #define REQUEST_BYTES ((size_t)32 << 20)
 
 enum block_state { BLOCK_EMPTY, BLOCK_LOADING, BLOCK_READY };

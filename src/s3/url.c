@@ -10,8 +10,9 @@
 /* Old buckets of us-east-1, and other servers, have longer names than today's 63 bytes. */
 #define BUCKET_MIN 3
 #define BUCKET_MAX 255
-/* A key has at most 1,024 bytes: this leaves room for an object's name and for marks (s3/mark.h). */
-#define PREFIX_MAX 500
+/* A key has at most 1,024 bytes: this leaves room for an object's name behind a mark's owner (s3/mark.h). */
+#define PREFIX_MAX 700
+#define KEY_MAX    1024
 
 bool s3_url_is(const char *text)
 {
@@ -33,18 +34,18 @@ static void cut_slash(char *text)
         text[n - 1] = '\0';
 }
 
-static enum err_code check(const char *text, const struct s3_url *u, struct err *err)
+static enum err_code check(const char *text, const struct s3_url *u, size_t longest, struct err *err)
 {
     if (!is_bucket(u->bucket))
         return err_set(err, ERR_USAGE, "'%s': '%s' is not the name of a bucket", text, u->bucket);
-    if (u->prefix[0] == '/' || strstr(u->prefix, "//") != NULL)
-        return err_set(err, ERR_USAGE, "'%s' has two slashes behind each other", text);
-    if (strlen(u->prefix) > PREFIX_MAX)
-        return err_set(err, ERR_USAGE, "'%s': the prefix has more than %d bytes", text, PREFIX_MAX);
+    if (u->prefix[0] == '/')
+        return err_set(err, ERR_USAGE, "'%s' has a slash too many behind the bucket", text);
+    if (strlen(u->prefix) > longest)
+        return err_set(err, ERR_USAGE, "'%s' is too long: at most %zu bytes behind the bucket", text, longest);
     return ERR_OK;
 }
 
-enum err_code s3_url_parse(const char *text, struct s3_url *out, struct err *err)
+static enum err_code parse(const char *text, size_t longest, struct s3_url *out, struct err *err)
 {
     *out = (struct s3_url){0};
     if (!s3_url_is(text))
@@ -53,10 +54,15 @@ enum err_code s3_url_parse(const char *text, struct s3_url *out, struct err *err
     out->bucket = slash ? xstrndup(bucket, (size_t)(slash - bucket)) : xstrdup(bucket);
     out->prefix = xstrdup(slash ? slash + 1 : "");
     cut_slash(out->prefix);
-    enum err_code rc = check(text, out, err);
+    enum err_code rc = check(text, out, longest, err);
     if (rc != ERR_OK)
         s3_url_clear(out);
     return rc;
+}
+
+enum err_code s3_url_parse(const char *text, struct s3_url *out, struct err *err)
+{
+    return parse(text, PREFIX_MAX, out, err);
 }
 
 void s3_url_clear(struct s3_url *u)
@@ -70,7 +76,7 @@ enum err_code s3_url_split(const char *text, char **store, char **name, struct e
 {
     struct s3_url u;
     *store = *name = NULL;
-    enum err_code rc = s3_url_parse(text, &u, err);
+    enum err_code rc = parse(text, KEY_MAX, &u, err);
     if (rc != ERR_OK)
         return rc;
     const char *slash = strrchr(u.prefix, '/');
@@ -80,7 +86,7 @@ enum err_code s3_url_split(const char *text, char **store, char **name, struct e
         *store = xasprintf(SCHEME "%s", u.bucket);
         *name = xstrdup(u.prefix);
     } else {
-        *store = xasprintf(SCHEME "%s/%.*s", u.bucket, (int)(slash - u.prefix), u.prefix);
+        *store = xasprintf(SCHEME "%s/%.*s/", u.bucket, (int)(slash - u.prefix), u.prefix);
         *name = xstrdup(slash + 1);
     }
     s3_url_clear(&u);

