@@ -284,7 +284,6 @@ static enum err_code classify(CURLcode code, bool *lost)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return ERR_CONFIG;
     case CURLE_WRITE_ERROR: /* refused by us */
         return ERR_AWS;
