@@ -189,8 +189,6 @@ static void each_fault_once_is_survived(void **state)
         t->call.request.into_bytes = ranged || too_long ? sizeof got : 0;
         t->call.wants_length = ranged;
         t->call.wants_xml = upload;
-        /* A fresh connection: on a kept one libcurl repeats by itself. */
-        open_session(t, "s3");
         plan(t, 1, fault);
         enum err_code rc = send_call(t);
         if (rc != (too_long ? ERR_STORAGE : ERR_OK) || t->answer.tries != (too_long ? 1U : 2U))
