@@ -25,7 +25,8 @@ struct http {
     /* The transfer under way. */
     const struct http_request *request;
     struct http_response *response;
-    enum { BODY_FITS, BODY_TOO_LONG, HEADERS_TOO_MANY } refused;
+    enum { NOT_REFUSED, BODY_TOO_LONG, HEADERS_TOO_MANY, SENT_TWICE } refused;
+    bool sent;
 };
 
 void http_response_init(struct http_response *r, size_t max_body)
@@ -94,6 +95,21 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     if (!fits)
         h->refused = BODY_TOO_LONG;
     return fits ? bytes : 0;
+}
+
+/* libcurl itself repeats a request when a connection that was kept breaks before an answer.  The first one
+ * may have taken effect all the same: whoever sent it must know. */
+static int on_sending(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+    struct http *h = arg;
+    (void)remote;
+    (void)local;
+    (void)remote_port;
+    (void)local_port;
+    if (h->sent)
+        h->refused = SENT_TWICE;
+    h->sent = true;
+    return h->refused == SENT_TWICE ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static void wake(void *arg)
@@ -192,6 +208,8 @@ static CURLcode set_request(struct http *h, const char *url, struct curl_slist *
         curl_easy_setopt(h->easy, CURLOPT_HEADERDATA, h),
         curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, on_body),
         curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h),
+        curl_easy_setopt(h->easy, CURLOPT_PREREQFUNCTION, on_sending),
+        curl_easy_setopt(h->easy, CURLOPT_PREREQDATA, h),
         strcmp(r->method, "HEAD") == 0 ? curl_easy_setopt(h->easy, CURLOPT_NOBODY, 1L)
         : has_body                     ? curl_easy_setopt(h->easy, CURLOPT_POST, 1L)
                                        : curl_easy_setopt(h->easy, CURLOPT_HTTPGET, 1L),
@@ -284,7 +302,6 @@ static enum err_code classify(CURLcode code, bool *lost)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return ERR_CONFIG;
     case CURLE_WRITE_ERROR: /* refused by us */
         return ERR_AWS;
@@ -302,6 +319,7 @@ static enum err_code transfer_error(struct http *h, CURLcode code, struct err *e
     enum err_code as = classify(code, &h->response->lost);
     const char *reason = h->refused == BODY_TOO_LONG      ? "the answer is longer than expected"
                          : h->refused == HEADERS_TOO_MANY ? "the answer has too many headers"
+                         : h->refused == SENT_TWICE       ? "the connection broke before an answer came"
                          : h->reason[0] != '\0'           ? h->reason
                                                           : curl_easy_strerror(code);
     err_set(err, as, "%s: %s", buf_cstr(&what), reason);
@@ -325,7 +343,8 @@ static void begin(struct http *h, const struct http_request *request, struct htt
 {
     h->request = request;
     h->response = response;
-    h->refused = BODY_FITS;
+    h->refused = NOT_REFUSED;
+    h->sent = false;
     h->reason[0] = '\0';
     http_pairs_clear(&response->headers);
     buf_clear(&response->body);

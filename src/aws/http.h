@@ -3,7 +3,8 @@
  * classifies; everything but the metadata sources of credentials goes through it.
  *
  * struct http keeps connections open between requests; it belongs to one thread at a time.  Its options are
- * shared and read-only.  Redirects are never followed, certificates are always verified.
+ * shared and read-only.  Redirects are never followed, certificates are always verified.  The process ignores
+ * SIGPIPE (signals_block of src/cli).
  */
 #ifndef DBSAFE_AWS_HTTP_H
 #define DBSAFE_AWS_HTTP_H
@@ -99,11 +100,12 @@ enum err_code http_new(const struct http_options *options, struct cancel *cancel
 void http_free(struct http *h);
 
 /*
- * Sends and waits for the whole answer; ERR_OK whatever its status is.  Each call replaces what response
- * held. Errors: the token's own; ERR_AWS when no whole answer came (response->lost tells whether to try
- * again: connection refused or reset, name not found, stalled, cut short; not: longer than allowed);
- * ERR_CONFIG for a CA bundle that cannot be read or a certificate that does not verify (never lost). The
- * message names method, host and path, never query or headers.
+ * Sends once (libcurl's own repetition is kept from happening) and waits for the whole answer; ERR_OK
+ * whatever its status is.  Each call replaces what response held. Errors: the token's own; ERR_AWS when no
+ * whole answer came (response->lost tells whether to try again: connection refused or reset, name not found,
+ * stalled, cut short; not: longer than allowed); ERR_CONFIG for a CA bundle that cannot be read or a
+ * certificate that does not verify (never lost). The message names method, host and path, never query or
+ * headers.
  */
 enum err_code http_send(struct http *h, const struct http_request *request, struct http_response *response,
                         struct err *err);
