@@ -68,14 +68,26 @@ bool s3_read_time(const char *text, int64_t *wall_ms)
     return true;
 }
 
-bool s3_read_content_range(const char *text, uint64_t *size)
+/* Digits followed by end. */
+static bool read_number(const char **text, char end, uint64_t *out)
 {
-    const char *slash = strchr(text, '/');
-    if (strncmp(text, "bytes ", 6) != 0 || !slash || slash[1] < '0' || slash[1] > '9')
+    char *rest;
+    if (**text < '0' || **text > '9')
         return false;
-    char *end;
-    *size = strtoull(slash + 1, &end, 10);
-    return *end == '\0';
+    *out = strtoull(*text, &rest, 10);
+    if (*rest != end)
+        return false;
+    *text = rest + (end != '\0');
+    return true;
+}
+
+bool s3_read_content_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *size)
+{
+    if (strncmp(text, "bytes ", 6) != 0)
+        return false;
+    text += 6;
+    return read_number(&text, '-', first) && read_number(&text, '/', last) &&
+           read_number(&text, '\0', size) && *first <= *last && *last < *size;
 }
 
 static enum err_code unexpected(const char *what, const char *key, struct err *err)

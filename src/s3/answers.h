@@ -52,7 +52,7 @@ enum err_code s3_read_parts(const struct xml *x, struct arena *arena, struct s3_
 
 /* "2026-11-23T19:04:05.000Z", with or without a fraction; false when malformed. */
 bool s3_read_time(const char *text, int64_t *wall_ms);
-/* The size behind the slash of "bytes 0-9/4711" (or "bytes *" "/4711"); false when there is none. */
-bool s3_read_content_range(const char *text, uint64_t *size);
+/* "bytes 0-9/4711"; false when malformed. */
+bool s3_read_content_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *size);
 
 #endif

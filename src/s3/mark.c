@@ -132,13 +132,12 @@ static char *key_of(const struct s3_bucket *b, enum mark_kind kind, const char *
 static enum err_code abort_all(struct s3_bucket *b, struct aws_client *client, const char *key,
                                struct err *err)
 {
-    struct s3_patience patience = s3_patience_now(b);
     struct arena *arena = arena_new();
     struct s3_upload_page all;
     enum err_code rc = s3_uploads_list(b, client, key, arena, &all, NULL, err);
     for (size_t i = 0; rc == ERR_OK && i < all.count; i++)
         if (strcmp(all.items[i].key, key) == 0)
-            rc = s3_upload_abort_empty(b, client, key, all.items[i].id, &patience, err);
+            rc = s3_upload_abort_empty(b, client, key, all.items[i].id, err);
     arena_free(arena);
     return rc;
 }
@@ -155,7 +154,7 @@ enum err_code s3_mark_set(struct s3_bucket *b, struct aws_client *client, enum m
     const char *id = rc == ERR_OK ? xml_text(xml_root(c.answer.xml), "UploadId", NULL) : "";
     if (rc == ERR_OK && !*id)
         rc = err_set(err, ERR_STORAGE, "the server gave no upload id");
-    out->lost = c.answer.ambiguous;
+    out->lost = c.answer.ambiguous || c.answer.http.status == 0;
     if (rc == ERR_OK)
         out->upload_id = xstrdup(id);
     s3_call_end(&c);
@@ -164,11 +163,10 @@ enum err_code s3_mark_set(struct s3_bucket *b, struct aws_client *client, enum m
 
 void s3_mark_clear(struct s3_bucket *b, struct aws_client *client, struct s3_mark *m)
 {
-    struct s3_patience patience = s3_patience_now(b);
     struct err err;
     enum err_code rc = ERR_OK;
     if (client != NULL && m->upload_id != NULL)
-        rc = s3_upload_abort_empty(b, client, m->key, m->upload_id, &patience, &err);
+        rc = s3_upload_abort_empty(b, client, m->key, m->upload_id, &err);
     if (client != NULL && rc == ERR_OK && m->lost)
         rc = abort_all(b, client, m->key, &err);
     if (rc != ERR_OK)

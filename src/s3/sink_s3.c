@@ -1,7 +1,7 @@
 #include "s3/sink_s3.h"
 
 #include "core/chan.h"
-#include "core/fault.h"
+#include "core/grace.h"
 #include "core/group.h"
 #include "core/lock.h"
 #include "core/mem.h"
@@ -18,6 +18,9 @@
 #define MIB ((uint64_t)1 << 20)
 /* What an archive of this size needs is no news (the promise of the manual page). */
 #define QUIET_BYTES ((uint64_t)192 << 20)
+
+/* A cancelled run ends within ten seconds. */
+#define CLEAN_UP_MS 6000
 
 /* A part on its way: filled by the writer, then one uploader's, then idle. */
 struct part {
@@ -44,9 +47,10 @@ struct s3_sink {
     struct chan *todo, *idle; /* of struct part */
     struct lock *lock;
     struct {
-        struct s3_made_part *made; /* owned; parts_begun of them, by number - 1 */
+        struct s3_made_part *made; /* owned; by number - 1 */
+        unsigned count;            /* parts that were given to the uploaders */
     } locked;
-    bool failed, committed;
+    bool failed, committed, cleaned;
 };
 
 static void part_free(void *item)
@@ -126,7 +130,7 @@ static enum err_code send_filled(struct s3_sink *s, struct err *err)
         return rc;
     lock_take(s->lock);
     s->locked.made = xreallocarray(s->locked.made, s->parts_begun, sizeof *s->locked.made);
-    s->locked.made[s->parts_begun - 1] = (struct s3_made_part){0};
+    s->locked.made[s->locked.count++] = (struct s3_made_part){0};
     lock_drop(s->lock);
     if (s->uploaders < s->bucket->options.uploaders && s->uploaders < s->parts_begun) {
         rc = group_spawn(s->group, "s3-upload", run_uploader, s, err);
@@ -225,47 +229,57 @@ static enum err_code finish(struct s3_sink *s, struct err *err)
     return s3_making_put(&s->making, s->client, s->filling ? s->filling->data : "", (size_t)s->bytes, err);
 }
 
-/* Ends the threads and takes back what is at the server.  With look, *made tells whether the object came to
- * be. */
-static void clean_up(struct s3_sink *s, bool look, bool *made)
+/* Takes back what is at the server; with look, *made tells whether the object came to be. */
+static enum err_code take_back(struct s3_sink *s, bool look, bool *made, struct cancel *cancel,
+                               struct err *err)
 {
     struct aws_client *client = NULL;
+    enum err_code rc = aws_client_new(s->bucket->session, "s3", cancel, &client, err);
+    if (rc == ERR_OK)
+        rc = s3_making_abort(&s->making, client, err);
+    if (rc == ERR_OK && look)
+        rc = s3_making_settle(&s->making, client, s->bytes, made, err);
+    /* a mark whose upload is or may still come is what the next run finds it by */
+    bool may_come = s->making.lost_begin && !s->making.upload_id;
+    s3_mark_clear(s->bucket, rc == ERR_OK && !may_come ? client : NULL, &s->mark);
+    aws_client_free(client);
+    return rc;
+}
+
+/* Ends the threads and cleans up, which a signal cuts short. */
+static void clean_up(struct s3_sink *s, bool look, bool *made)
+{
     struct err err = {.code = ERR_OK}, ended;
     *made = false;
     err_set(&ended, ERR_STORAGE, "the upload was given up");
     cancel_fire(s->cancel, &ended);
     group_free(s->group);
     s->group = NULL;
-    enum err_code rc = aws_client_new(s->bucket->session, "s3", NULL, &client, &err);
-    if (rc == ERR_OK)
-        rc = s3_making_abort(&s->making, client, &err);
-    if (rc == ERR_OK && look)
-        rc = s3_making_settle(&s->making, client, s->bytes, made, &err);
-    if (rc != ERR_OK)
+    struct grace *grace = grace_new(s->bucket->run.cancel, CLEAN_UP_MS);
+    if (take_back(s, look, made, grace_cancel(grace), &err) != ERR_OK)
         log_warn(s->bucket->run.log,
                  "%s: what was begun could not be taken back (the next run or prune will): %s",
                  s->making.place, err.text);
-    /* a mark whose upload stays is what the next run finds it by */
-    s3_mark_clear(s->bucket, rc == ERR_OK ? client : NULL, &s->mark);
-    aws_client_free(client);
+    grace_free(grace);
+    s->cleaned = true;
 }
 
 static enum err_code s3_commit(struct sink *base, struct err *err)
 {
     struct s3_sink *s = (struct s3_sink *)base;
+    struct err ignored;
     bool made;
     if (s->failed || s->committed)
         return err_set(err, ERR_INTERNAL, "%s is committed twice, or after a failed write", s->making.place);
     enum err_code rc = finish(s, err);
-    s->committed = rc == ERR_OK;
     if (rc == ERR_OK) {
-        s3_mark_clear(s->bucket, s->client, &s->mark);
+        s->committed = true;
+        rc = s3_making_abort_lost(&s->making, s->client, &ignored);
+        s3_mark_clear(s->bucket, rc == ERR_OK ? s->client : NULL, &s->mark);
         return ERR_OK;
     }
     s->failed = true;
     clean_up(s, rc != ERR_REFUSED, &made);
-    free(s->making.upload_id);
-    s->making.upload_id = NULL;
     s->committed = made;
     return made ? ERR_OK : rc;
 }
@@ -274,13 +288,13 @@ static void s3_free(struct sink *base)
 {
     struct s3_sink *s = (struct s3_sink *)base;
     bool made;
-    if (!s->committed && (s->making.upload_id || s->making.lost_begin || s->mark.key))
+    if (!s->committed && !s->cleaned && (s->making.upload_id || s->making.lost_begin || s->mark.key))
         clean_up(s, false, &made);
     group_free(s->group);
     chan_free(s->todo);
     chan_free(s->idle);
     part_free(s->filling);
-    for (unsigned i = 0; s->locked.made && i < s->parts_begun; i++)
+    for (unsigned i = 0; i < s->locked.count; i++)
         free(s->locked.made[i].etag);
     free(s->locked.made);
     lock_free(s->lock);

@@ -19,6 +19,9 @@
 #define LARGE_BYTES   ((size_t)64 << 10)
 #define REQUEST_BYTES ((size_t)32 << 20)
 
+/* Of a request whose answer makes no sense. */
+#define STRANGE_TRIES 3
+
 enum block_state { BLOCK_EMPTY, BLOCK_LOADING, BLOCK_READY };
 
 struct block {
@@ -71,18 +74,30 @@ static void give_client(struct s3_source *s, struct aws_client *client)
 
 /* ---- requests ---- */
 
-/* Exactly these bytes of the object that was opened. */
-static enum err_code get_range(struct s3_source *s, uint64_t offset, void *data, size_t bytes,
-                               struct err *err)
+/* Whether the answer is of these bytes of an object of that size. */
+static bool is_range(const struct s3_call *c, uint64_t offset, uint64_t bytes, uint64_t size)
 {
-    struct aws_client *client;
+    const char *text = http_pairs_get(&c->answer.http.headers, "Content-Range");
+    uint64_t first, last, whole;
+    if (c->answer.http.status != 206) /* a whole object may come without being called a range */
+        return offset == 0 && bytes == size;
+    return text && s3_read_content_range(text, &first, &last, &whole) && first == offset &&
+           last == offset + bytes - 1 && whole == size;
+}
+
+/* An answer that makes no sense and that the client did not repeat: other bytes, or more than were asked for.
+ */
+static bool is_strange(const struct s3_call *c, enum err_code rc)
+{
+    int status = c->answer.http.status;
+    return rc == ERR_STORAGE && (status / 100 == 2 || (status == 0 && c->answer.tries == 1));
+}
+
+static enum err_code get_once(struct s3_source *s, struct aws_client *client, uint64_t offset, void *data,
+                              size_t bytes, bool *strange, struct err *err)
+{
     struct s3_call c;
     char range[64];
-    enum err_code rc = fault_point("s3_read", ERR_STORAGE, err);
-    if (rc == ERR_OK)
-        rc = take_client(s, &client, err);
-    if (rc != ERR_OK)
-        return rc;
     s3_call_init(&c, s->bucket, "GET", s->key);
     snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, offset, offset + bytes - 1);
     s3_call_header(&c, "Range", range);
@@ -90,13 +105,30 @@ static enum err_code get_range(struct s3_source *s, uint64_t offset, void *data,
     c.call.request.into = data;
     c.call.request.into_bytes = bytes;
     c.call.wants_length = true;
-    rc = s3_call_send(&c, client, err);
+    enum err_code rc = s3_call_send(&c, client, err);
     int status = c.answer.http.status;
-    if (rc == ERR_OK && status != 206 && !(offset == 0 && bytes == s->base.size))
-        rc = err_set(err, ERR_STORAGE, "the server answered %d to a range: it gave other bytes", status);
+    if (rc == ERR_OK && !is_range(&c, offset, bytes, s->base.size))
+        rc = err_set(err, ERR_STORAGE, "the server gave other bytes than it was asked for");
+    *strange = is_strange(&c, rc);
     if (rc != ERR_OK && (status == 412 || status == 404))
         rc = err_set(err, ERR_STORAGE, "it was replaced or removed while it was read");
     s3_call_end(&c);
+    return rc;
+}
+
+/* Exactly these bytes of the object that was opened. */
+static enum err_code get_range(struct s3_source *s, uint64_t offset, void *data, size_t bytes,
+                               struct err *err)
+{
+    struct aws_client *client;
+    bool strange = true;
+    enum err_code rc = fault_point("s3_read", ERR_STORAGE, err);
+    if (rc == ERR_OK)
+        rc = take_client(s, &client, err);
+    if (rc != ERR_OK)
+        return rc;
+    for (int i = 0; i < STRANGE_TRIES && strange; i++)
+        rc = get_once(s, client, offset, data, bytes, &strange, err);
     give_client(s, client);
     return rc == ERR_OK ? rc : err_wrap(err, "read %s at offset %" PRIu64, s->base.name, offset);
 }
@@ -211,19 +243,20 @@ static void s3_free(struct source *base)
 
 /* ---- opening ---- */
 
+/* Size, ETag and the last bytes, if the answer is of these. */
 static enum err_code take_answer(struct s3_source *s, const struct s3_call *c, struct err *err)
 {
     const struct http_pairs *headers = &c->answer.http.headers;
     const char *range = http_pairs_get(headers, "Content-Range"), *etag = http_pairs_get(headers, "ETag");
-    s->tail_bytes = c->answer.http.into_got;
-    s->base.size = s->tail_bytes;
-    if (c->answer.http.status == 206 && (!range || !s3_read_content_range(range, &s->base.size)))
-        return err_set(err, ERR_STORAGE, "the server gave a range and does not say of how many bytes");
+    uint64_t first, last, got = c->answer.http.into_got, size = got;
+    bool fits = c->answer.http.status != 206 || (range && s3_read_content_range(range, &first, &last, &size));
+    uint64_t want = size < TAIL_BYTES ? size : TAIL_BYTES;
+    if (!fits || got != want || !is_range(c, size - got, got, size))
+        return err_set(err, ERR_STORAGE, "the server gave other bytes than the last ones");
     if (!etag || !*etag)
         return err_set(err, ERR_STORAGE, "the server gave no ETag");
-    if (s->tail_bytes > s->base.size || (s->tail_bytes < TAIL_BYTES && s->tail_bytes < s->base.size))
-        return err_set(err, ERR_STORAGE, "the server gave %zu of the last bytes of %" PRIu64, s->tail_bytes,
-                       s->base.size);
+    s->base.size = size;
+    s->tail_bytes = (size_t)got;
     s->etag = xstrdup(etag);
     return ERR_OK;
 }
@@ -243,28 +276,38 @@ static enum err_code open_empty(struct s3_source *s, struct aws_client *client, 
     return ERR_OK;
 }
 
-static enum err_code read_tail(struct s3_source *s, struct err *err)
+static enum err_code read_tail_once(struct s3_source *s, struct aws_client *client, bool *strange,
+                                    struct err *err)
 {
-    struct aws_client *client;
     struct s3_call c;
     char range[32];
-    enum err_code rc = take_client(s, &client, err);
-    if (rc != ERR_OK)
-        return rc;
-    s->tail = xmalloc(TAIL_BYTES);
     s3_call_init(&c, s->bucket, "GET", s->key);
     snprintf(range, sizeof range, "bytes=-%zu", TAIL_BYTES);
     s3_call_header(&c, "Range", range);
     c.call.request.into = s->tail;
     c.call.request.into_bytes = TAIL_BYTES;
-    rc = s3_call_send(&c, client, err);
+    enum err_code rc = s3_call_send(&c, client, err);
     if (rc == ERR_OK)
         rc = take_answer(s, &c, err);
-    else if (c.answer.http.status == 416)
+    *strange = is_strange(&c, rc);
+    if (rc != ERR_OK && c.answer.http.status == 416)
         rc = open_empty(s, client, err);
     if (rc != ERR_OK && s3_call_failed_with(&c, "InvalidObjectState"))
         err_hint(err, "it is in an archive tier: bring it back from there first (RestoreObject)");
     s3_call_end(&c);
+    return rc;
+}
+
+static enum err_code read_tail(struct s3_source *s, struct err *err)
+{
+    struct aws_client *client;
+    bool strange = true;
+    enum err_code rc = take_client(s, &client, err);
+    if (rc != ERR_OK)
+        return rc;
+    s->tail = xmalloc(TAIL_BYTES);
+    for (int i = 0; i < STRANGE_TRIES && strange; i++)
+        rc = read_tail_once(s, client, &strange, err);
     give_client(s, client);
     return rc;
 }

@@ -1,5 +1,6 @@
 #include "s3/store_s3.h"
 
+#include "core/grace.h"
 #include "core/mem.h"
 #include "s3/mark.h"
 #include "s3/sink_s3.h"
@@ -9,6 +10,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A cancelled run ends within ten seconds. */
+#define UNLOCK_MS 4000
 
 struct s3_store {
     struct store base;
@@ -141,10 +145,12 @@ static void s3_store_free(struct store *base)
     struct s3_store *s = (struct s3_store *)base;
     if (s->lock.key) {
         struct aws_client *client = NULL; /* the store's own is of no use after a signal */
-        if (aws_client_new(s->bucket->session, "s3", NULL, &client, NULL) != ERR_OK)
+        struct grace *grace = grace_new(s->bucket->run.cancel, UNLOCK_MS);
+        if (aws_client_new(s->bucket->session, "s3", grace_cancel(grace), &client, NULL) != ERR_OK)
             client = NULL;
         s3_mark_clear(s->bucket, client, &s->lock);
         aws_client_free(client);
+        grace_free(grace);
     }
     aws_client_free(s->client);
     s3_bucket_release(s->bucket);

@@ -69,13 +69,11 @@ static bool has_living_twin(const struct sweep *s, const struct s3_found_mark *m
 static enum err_code remove_mark(struct sweep *s, const struct s3_found_mark *m,
                                  const struct s3_upload_page *uploads, struct err *err)
 {
-    const struct s3_patience patience = {0};
     enum err_code rc = ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < uploads->count; i++)
-        rc = s3_upload_abort(s->bucket, s->client, uploads->items[i].key, uploads->items[i].id, &patience,
-                             err);
+        rc = s3_upload_abort(s->bucket, s->client, uploads->items[i].key, uploads->items[i].id, err);
     if (rc == ERR_OK)
-        rc = s3_upload_abort_empty(s->bucket, s->client, m->key, m->upload_id, &patience, err);
+        rc = s3_upload_abort_empty(s->bucket, s->client, m->key, m->upload_id, err);
     if (rc == ERR_OK)
         log_debug(s->bucket->run.log, "removed what process %ld of %s left of %s", m->owner.pid,
                   m->owner.host, m->name);

@@ -15,11 +15,13 @@
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 /* Tries of CompleteMultipartUpload, with a look whether it took effect after each. */
-#define COMPLETE_ROUNDS    8
-#define COMPLETE_TRIES     2
-#define COMPLETE_WAIT_MS   200
-#define COMPLETE_WAIT_MAX  10000
-#define GONE_ROUNDS        3
+#define COMPLETE_ROUNDS   8
+#define COMPLETE_TRIES    2
+#define COMPLETE_WAIT_MS  200
+#define COMPLETE_WAIT_MAX 10000
+#define GONE_ROUNDS       3
+/* Of a request whose answer makes no sense. */
+#define STRANGE_TRIES      3
 #define COMPLETE_PART_TEXT 256
 
 enum err_code s3_making_init(struct s3_making *m, struct s3_bucket *b, const char *name, bool replace,
@@ -167,36 +169,36 @@ static enum err_code judge_put(struct s3_making *m, struct aws_client *client, s
     return exists && s.exists ? refuse_existing(m, err) : rc;
 }
 
+/* Servers that ignore or do not know a condition are asked before. */
+static enum err_code check_absent(struct s3_making *m, struct aws_client *client, struct err *err)
+{
+    struct s3_stat s;
+    if (m->replace)
+        return ERR_OK;
+    enum err_code rc = s3_bucket_find(m->bucket, client, m->key, &s, err);
+    return rc == ERR_OK && s.exists ? refuse_existing(m, err) : rc;
+}
+
 enum err_code s3_making_put(struct s3_making *m, struct aws_client *client, const void *data, size_t bytes,
                             struct err *err)
 {
     struct s3_call c;
-    struct s3_stat s;
-    bool unknown = false, conditional = !m->replace && !atomic_load(&m->bucket->no_conditional_put);
     enum err_code rc = fault_point("s3_put", ERR_STORAGE, err);
-    if (rc != ERR_OK)
-        return rc;
-    if (conditional) {
-        rc = put_once(m, client, data, bytes, true, &unknown, &c, err);
+    for (int round = 0; rc == ERR_OK && round < 2; round++) {
+        bool unknown, conditional = !m->replace && !atomic_load(&m->bucket->no_conditional_put);
+        rc = check_absent(m, client, err);
+        if (rc != ERR_OK)
+            break;
+        rc = put_once(m, client, data, bytes, conditional, &unknown, &c, err);
         if (rc != ERR_OK && !unknown)
             rc = judge_put(m, client, bytes, &c, rc, err);
         s3_call_end(&c);
         if (!unknown)
-            return rc == ERR_OK || rc == ERR_REFUSED ? rc : err_wrap(err, "write %s", m->place);
+            break;
         atomic_store(&m->bucket->no_conditional_put, true);
+        rc = ERR_OK; /* and once more, without the condition */
     }
-    if (!m->replace) {
-        rc = s3_bucket_find(m->bucket, client, m->key, &s, err);
-        if (rc == ERR_OK && s.exists)
-            return refuse_existing(m, err);
-        if (rc != ERR_OK)
-            return rc;
-    }
-    rc = put_once(m, client, data, bytes, false, &unknown, &c, err);
-    if (rc != ERR_OK)
-        rc = judge_put(m, client, bytes, &c, rc, err);
-    s3_call_end(&c);
-    return rc == ERR_OK ? rc : err_wrap(err, "write %s", m->place);
+    return rc == ERR_OK || rc == ERR_REFUSED ? rc : err_wrap(err, "write %s", m->place);
 }
 
 /* ---- parts ---- */
@@ -221,9 +223,10 @@ static enum err_code others_write(struct s3_making *m, struct aws_client *client
 
 /* An answer to the beginning was lost, so it was repeated, and an upload may exist that nobody knows the id
  * of. */
-static enum err_code abort_lost(struct s3_making *m, struct aws_client *client, struct err *err)
+enum err_code s3_making_abort_lost(struct s3_making *m, struct aws_client *client, struct err *err)
 {
-    struct s3_patience patience = s3_patience_now(m->bucket);
+    if (!m->lost_begin)
+        return ERR_OK;
     struct arena *arena = arena_new();
     struct s3_upload_page all = {0};
     bool others = false;
@@ -234,10 +237,8 @@ static enum err_code abort_lost(struct s3_making *m, struct aws_client *client, 
         const struct s3_upload *u = &all.items[i];
         bool own = m->upload_id != NULL && strcmp(u->id, m->upload_id) == 0;
         if (strcmp(u->key, m->key) == 0 && !own)
-            rc = s3_upload_abort_empty(m->bucket, client, u->key, u->id, &patience, err);
+            rc = s3_upload_abort_empty(m->bucket, client, u->key, u->id, err);
     }
-    if (rc == ERR_OK)
-        m->lost_begin = false;
     arena_free(arena);
     return rc;
 }
@@ -261,32 +262,29 @@ enum err_code s3_making_begin(struct s3_making *m, struct aws_client *client, st
         rc = err_set(err, ERR_STORAGE, "the server gave no upload id");
     if (rc == ERR_OK)
         m->upload_id = xstrdup(id);
-    m->lost_begin = c.answer.ambiguous;
+    m->lost_begin = c.answer.ambiguous || c.answer.http.status == 0;
     s3_call_end(&c);
-    if (rc == ERR_OK && m->lost_begin)
-        rc = abort_lost(m, client, err);
     return rc == ERR_OK ? rc : err_wrap(err, "begin the upload of %s", m->place);
 }
 
-enum err_code s3_making_part(const struct s3_making *m, struct aws_client *client, unsigned number,
-                             const void *data, size_t bytes, struct s3_made_part *out, struct err *err)
+/* One answer; *strange: it says that all is well, and lacks what goes with that. */
+static enum err_code part_once(const struct s3_making *m, struct aws_client *client, unsigned number,
+                               const void *data, size_t bytes, struct s3_made_part *out, bool *strange,
+                               struct err *err)
 {
     struct s3_call c;
     struct s3_digest digest;
     char text[16];
-    *out = (struct s3_made_part){0};
-    enum err_code rc = fault_point("s3_part", ERR_STORAGE, err);
-    if (rc != ERR_OK)
-        return rc;
     s3_call_init(&c, m->bucket, "PUT", m->key);
     snprintf(text, sizeof text, "%u", number);
     s3_call_query(&c, "partNumber", text);
     s3_call_query(&c, "uploadId", m->upload_id);
-    rc = add_body(&c, data, bytes, &digest, err);
+    enum err_code rc = add_body(&c, data, bytes, &digest, err);
     if (rc == ERR_OK)
         rc = s3_call_send(&c, client, err);
     const char *etag = rc == ERR_OK ? http_pairs_get(&c.answer.http.headers, "ETag") : NULL;
-    if (rc == ERR_OK && (etag == NULL || !*etag))
+    *strange = rc == ERR_OK && (etag == NULL || !*etag);
+    if (*strange)
         rc = err_set(err, ERR_STORAGE, "the server gave no ETag");
     if (rc == ERR_OK) {
         out->etag = xstrdup(etag);
@@ -294,6 +292,19 @@ enum err_code s3_making_part(const struct s3_making *m, struct aws_client *clien
             memcpy(out->sha256_base64, digest.sha256_base64, sizeof out->sha256_base64);
     }
     s3_call_end(&c);
+    return rc;
+}
+
+enum err_code s3_making_part(const struct s3_making *m, struct aws_client *client, unsigned number,
+                             const void *data, size_t bytes, struct s3_made_part *out, struct err *err)
+{
+    bool strange = true;
+    *out = (struct s3_made_part){0};
+    enum err_code rc = fault_point("s3_part", ERR_STORAGE, err);
+    if (rc != ERR_OK)
+        return rc;
+    for (int i = 0; i < STRANGE_TRIES && strange; i++)
+        rc = part_once(m, client, number, data, bytes, out, &strange, err);
     if (rc == ERR_OK)
         rc = fault_point("s3_part_done", ERR_STORAGE, err);
     return rc == ERR_OK ? rc : err_wrap(err, "write part %u of %s", number, m->place);
@@ -361,9 +372,10 @@ static enum complete_outcome judge_complete(const struct s3_call *c, enum err_co
     return rc == ERR_STORAGE && c->answer.ambiguous ? COMPLETE_AGAIN : COMPLETE_FAILED;
 }
 
+/* *named: the answer has the new object's ETag, as it should. */
 static enum complete_outcome complete_once(struct s3_making *m, struct aws_client *client,
-                                           const struct buf *body, bool conditional, enum err_code *rc,
-                                           struct err *err)
+                                           const struct buf *body, bool conditional, bool *named,
+                                           enum err_code *rc, struct err *err)
 {
     struct s3_call c;
     s3_call_init(&c, m->bucket, "POST", m->key);
@@ -377,6 +389,7 @@ static enum complete_outcome complete_once(struct s3_making *m, struct aws_clien
     c.call.max_tries = COMPLETE_TRIES;
     *rc = s3_call_send(&c, client, err);
     enum complete_outcome outcome = judge_complete(&c, *rc, conditional);
+    *named = *rc == ERR_OK && *xml_text(xml_root(c.answer.xml), "ETag", NULL);
     s3_call_end(&c);
     return outcome;
 }
@@ -408,16 +421,18 @@ static enum err_code look(struct s3_making *m, struct aws_client *client, uint64
     return ERR_OK;
 }
 
-/* The server said that it is done: without the right to read the token its word and the size must do. */
-static enum err_code confirm(struct s3_making *m, struct aws_client *client, uint64_t bytes, struct err *err)
+/* The server said that it is done.  Without the right to read the token its word and the size must do. */
+static enum err_code confirm(struct s3_making *m, struct aws_client *client, uint64_t bytes, bool named,
+                             struct err *err)
 {
     static const char *const words[] = {[FOUND_NOTHING] = "there is no such object",
                                         [FOUND_BROKEN] = "the object has another size than was written",
                                         [FOUND_OTHER] = "another object is there"};
     enum finding found;
     enum err_code rc = fault_point("s3_completed", ERR_STORAGE, err);
-    if (rc == ERR_OK)
-        rc = look(m, client, bytes, &found, err);
+    if (rc != ERR_OK || named)
+        return rc;
+    rc = look(m, client, bytes, &found, err);
     if (rc != ERR_OK || found == FOUND_OURS || found == FOUND_UNKNOWN)
         return rc;
     return err_set(err, ERR_STORAGE, "the server says that it completed it, but %s", words[found]);
@@ -459,10 +474,10 @@ static enum err_code complete_rounds(struct s3_making *m, struct aws_client *cli
     enum err_code rc = ERR_OK;
     int gone = 0;
     for (int round = 0; round < COMPLETE_ROUNDS && gone < GONE_ROUNDS; round++) {
-        bool over, conditional = !m->replace && !atomic_load(&m->bucket->no_conditional_complete);
-        enum complete_outcome outcome = complete_once(m, client, body, conditional, &rc, err);
+        bool over, named, conditional = !m->replace && !atomic_load(&m->bucket->no_conditional_complete);
+        enum complete_outcome outcome = complete_once(m, client, body, conditional, &named, &rc, err);
         if (outcome == COMPLETE_DONE)
-            return confirm(m, client, bytes, err);
+            return confirm(m, client, bytes, named, err);
         if (outcome == COMPLETE_FAILED)
             return rc;
         if (outcome == COMPLETE_UNCONDITIONAL) {
@@ -484,15 +499,12 @@ enum err_code s3_making_complete(struct s3_making *m, struct aws_client *client,
                                  const struct s3_made_part *parts, unsigned count, uint64_t bytes,
                                  struct err *err)
 {
-    struct s3_stat s;
     struct buf body;
     buf_init(&body, (size_t)count * COMPLETE_PART_TEXT + 4096);
     enum err_code rc = fault_point("s3_complete", ERR_STORAGE, err);
-    if (rc == ERR_OK && !m->replace) /* servers that ignore the condition are asked before */
-        rc = s3_bucket_find(m->bucket, client, m->key, &s, err);
-    if (rc == ERR_OK && !m->replace && s.exists)
-        rc = refuse_existing(m, err);
-    else if (rc == ERR_OK) {
+    if (rc == ERR_OK)
+        rc = check_absent(m, client, err);
+    if (rc == ERR_OK) {
         put_parts(&body, parts, count);
         rc = complete_rounds(m, client, &body, bytes, err);
     }
@@ -502,13 +514,10 @@ enum err_code s3_making_complete(struct s3_making *m, struct aws_client *client,
 
 enum err_code s3_making_abort(struct s3_making *m, struct aws_client *client, struct err *err)
 {
-    struct s3_patience patience = s3_patience_now(m->bucket);
     enum err_code rc = ERR_OK;
     if (m->upload_id != NULL)
-        rc = s3_upload_abort(m->bucket, client, m->key, m->upload_id, &patience, err);
-    if (rc == ERR_OK && m->lost_begin)
-        rc = abort_lost(m, client, err);
-    return rc;
+        rc = s3_upload_abort(m->bucket, client, m->key, m->upload_id, err);
+    return rc == ERR_OK ? s3_making_abort_lost(m, client, err) : rc;
 }
 
 static enum err_code remove_broken(struct s3_making *m, struct aws_client *client, struct err *err)

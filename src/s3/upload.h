@@ -42,6 +42,10 @@ enum err_code s3_making_part(const struct s3_making *m, struct aws_client *clien
 enum err_code s3_making_complete(struct s3_making *m, struct aws_client *client,
                                  const struct s3_made_part *parts, unsigned count, uint64_t bytes,
                                  struct err *err);
+/* Aborts the upload that a lost answer may have left, of which nobody knows the id: found by its key.  One
+ * that the server only makes later is not found: while that can be (lost_begin and no upload_id) the mark
+ * must stay. */
+enum err_code s3_making_abort_lost(struct s3_making *m, struct aws_client *client, struct err *err);
 /* Takes back what was begun; client works although the run may be cancelled. */
 enum err_code s3_making_abort(struct s3_making *m, struct aws_client *client, struct err *err);
 /* After a PUT or completion that failed, and the abort: *made when it took effect after all and the object of

@@ -6,30 +6,6 @@
 
 #define ABORT_ROUNDS  6
 #define ABORT_WAIT_MS 200
-/* A cancelled run ends within ten seconds. */
-#define CANCELLED_TRIES       2
-#define CANCELLED_TIMEOUT_MS  2500
-#define CANCELLED_DEADLINE_MS 6000
-
-struct s3_patience s3_patience_now(const struct s3_bucket *b)
-{
-    if (!cancel_fired(b->run.cancel))
-        return (struct s3_patience){0};
-    return (struct s3_patience){CANCELLED_TRIES, CANCELLED_TIMEOUT_MS,
-                                clock_monotonic_ms(b->run.clock) + CANCELLED_DEADLINE_MS};
-}
-
-static void be_patient(struct s3_call *c, const struct s3_patience *p)
-{
-    c->call.max_tries = p->max_tries;
-    c->call.request.timeout_ms = p->timeout_ms;
-}
-
-static bool is_over(const struct s3_bucket *b, const struct s3_patience *p)
-{
-    return p->deadline_ms != 0 && clock_monotonic_ms(b->run.clock) >= p->deadline_ms;
-}
-
 /* ---- listing ---- */
 
 static enum err_code read_page(struct s3_bucket *b, struct aws_client *client, const char *prefix,
@@ -39,7 +15,7 @@ static enum err_code read_page(struct s3_bucket *b, struct aws_client *client, c
     struct s3_call c;
     s3_call_init(&c, b, "GET", NULL);
     s3_call_query(&c, "uploads", "");
-    s3_call_query(&c, "encoding-type", "url");
+    /* without encoding-type: radosgw would encode the keys and not say so */
     s3_call_query(&c, "prefix", prefix);
     if (page->next_key) {
         s3_call_query(&c, "key-marker", page->next_key);
@@ -84,12 +60,11 @@ enum err_code s3_uploads_list(struct s3_bucket *b, struct aws_client *client, co
 /* ---- aborting ---- */
 
 static enum err_code abort_once(struct s3_bucket *b, struct aws_client *client, const char *key,
-                                const char *id, const struct s3_patience *patience, struct err *err)
+                                const char *id, struct err *err)
 {
     struct s3_call c;
     s3_call_init(&c, b, "DELETE", key);
     s3_call_query(&c, "uploadId", id);
-    be_patient(&c, patience);
     enum err_code rc = s3_call_send(&c, client, err);
     if (rc != ERR_OK && c.answer.http.status == 404)
         rc = ERR_OK;
@@ -98,16 +73,16 @@ static enum err_code abort_once(struct s3_bucket *b, struct aws_client *client, 
 }
 
 enum err_code s3_upload_abort_empty(struct s3_bucket *b, struct aws_client *client, const char *key,
-                                    const char *id, const struct s3_patience *patience, struct err *err)
+                                    const char *id, struct err *err)
 {
-    enum err_code rc = abort_once(b, client, key, id, patience, err);
+    enum err_code rc = abort_once(b, client, key, id, err);
     return rc == ERR_OK ? rc : err_wrap(err, "abort the upload of s3://%s/%s", b->url.bucket, key);
 }
 
-/* One page of the parts; *gone when there is no such upload any more. */
+/* One page of the parts; *gone when there is no such upload any more, or no right to look. */
 static enum err_code read_parts(struct s3_bucket *b, struct aws_client *client, const char *key,
-                                const char *id, const struct s3_patience *patience, struct arena *arena,
-                                struct s3_part_page *page, bool *gone, struct err *err)
+                                const char *id, struct arena *arena, struct s3_part_page *page, bool *gone,
+                                struct err *err)
 {
     struct s3_call c;
     s3_call_init(&c, b, "GET", key);
@@ -115,9 +90,8 @@ static enum err_code read_parts(struct s3_bucket *b, struct aws_client *client, 
     if (page->next)
         s3_call_query(&c, "part-number-marker", page->next);
     c.call.wants_xml = true;
-    be_patient(&c, patience);
     enum err_code rc = s3_call_send(&c, client, err);
-    *gone = rc != ERR_OK && c.answer.http.status == 404;
+    *gone = rc != ERR_OK && (c.answer.http.status == 404 || c.answer.http.status == 403);
     if (rc == ERR_OK)
         rc = s3_read_parts(c.answer.xml, arena, page, err);
     else if (*gone) {
@@ -128,31 +102,31 @@ static enum err_code read_parts(struct s3_bucket *b, struct aws_client *client, 
     return rc;
 }
 
-/* Whether nothing is left of it; without the right to look, as much as can be known. */
+/* Whether nothing is left of it, as far as can be known. */
 static enum err_code is_empty(struct s3_bucket *b, struct aws_client *client, const char *key, const char *id,
-                              const struct s3_patience *patience, bool *empty, struct err *err)
+                              bool *empty, struct err *err)
 {
     struct arena *arena = arena_new();
     struct s3_part_page page = {0};
     bool gone;
-    enum err_code rc = read_parts(b, client, key, id, patience, arena, &page, &gone, err);
+    enum err_code rc = read_parts(b, client, key, id, arena, &page, &gone, err);
     *empty = rc == ERR_OK && page.count == 0;
     arena_free(arena);
     return rc;
 }
 
 enum err_code s3_upload_abort(struct s3_bucket *b, struct aws_client *client, const char *key, const char *id,
-                              const struct s3_patience *patience, struct err *err)
+                              struct err *err)
 {
     bool empty = false;
     enum err_code rc = ERR_OK;
-    for (int round = 0; round < ABORT_ROUNDS && rc == ERR_OK && !empty && !is_over(b, patience); round++) {
+    for (int round = 0; round < ABORT_ROUNDS && rc == ERR_OK && !empty; round++) {
         if (round > 0)
             rc = clock_backoff(ABORT_WAIT_MS * round, NULL, err);
         if (rc == ERR_OK)
-            rc = abort_once(b, client, key, id, patience, err);
+            rc = abort_once(b, client, key, id, err);
         if (rc == ERR_OK)
-            rc = is_empty(b, client, key, id, patience, &empty, err);
+            rc = is_empty(b, client, key, id, &empty, err);
     }
     if (rc == ERR_OK && !empty)
         rc = err_set(err, ERR_STORAGE, "parts of it keep coming");
@@ -162,14 +136,13 @@ enum err_code s3_upload_abort(struct s3_bucket *b, struct aws_client *client, co
 enum err_code s3_upload_newest_part(struct s3_bucket *b, struct aws_client *client, const char *key,
                                     const char *id, int64_t *newest_ms, struct err *err)
 {
-    const struct s3_patience patience = {0};
     struct arena *arena = arena_new();
     struct s3_part_page page = {0};
     bool gone;
     enum err_code rc;
     *newest_ms = INT64_MIN;
     do {
-        rc = read_parts(b, client, key, id, &patience, arena, &page, &gone, err);
+        rc = read_parts(b, client, key, id, arena, &page, &gone, err);
         if (rc == ERR_OK && page.newest_ms > *newest_ms)
             *newest_ms = page.newest_ms;
     } while (rc == ERR_OK && page.next);

@@ -38,10 +38,14 @@ static enum err_code check(const char *text, const struct s3_url *u, size_t long
 {
     if (!is_bucket(u->bucket))
         return err_set(err, ERR_USAGE, "'%s': '%s' is not the name of a bucket", text, u->bucket);
+    for (const char *p = u->prefix; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return err_set(err, ERR_USAGE, "'s3://%s/...': the prefix has a control character", u->bucket);
     if (u->prefix[0] == '/')
         return err_set(err, ERR_USAGE, "'%s' has a slash too many behind the bucket", text);
     if (strlen(u->prefix) > longest)
-        return err_set(err, ERR_USAGE, "'%s' is too long: at most %zu bytes behind the bucket", text, longest);
+        return err_set(err, ERR_USAGE, "'%s' is too long: at most %zu bytes behind the bucket", text,
+                       longest);
     return ERR_OK;
 }
 

@@ -19,7 +19,7 @@ bool s3_url_is(const char *text);
 enum err_code s3_url_parse(const char *text, struct s3_url *out, struct err *err);
 void s3_url_clear(struct s3_url *u);
 
-/* Cuts s3://bucket/a/b into the store s3://bucket/a/ and the name b.  ERR_USAGE when there is no name.  Caller
+/* Cuts s3://bucket/a/b into the store s3://bucket/a/ and the name b.  ERR_USAGE when there is no name. Caller
  * frees both. */
 enum err_code s3_url_split(const char *text, char **store, char **name, struct err *err);
 

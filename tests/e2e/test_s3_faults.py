@@ -173,7 +173,7 @@ class Uploads(Faults):
                 with self.subTest(f"{support} {path.name}"):
                     stub = self.stub(conditional_put=support, conditional_complete=support)
                     op = "CompleteMultipartUpload" if path == self.archive else "PutObject"
-                    hold = stub.plan.hold(op) if support == "known" else stub.plan.hold("UploadPart" if path == self.archive else "HeadObject")
+                    hold = stub.plan.hold(op) if support == "known" else stub.plan.hold(*(("UploadPart", 1) if path == self.archive else ("ListObjectsV2", 2)))
                     found = self.start("copy", path, "--to", self.store, "--part-size", "5M")
                     wait_until(lambda: hold.arrived() or not found.running(), what=f"the {op}")
                     stub.put(self.bucket, self.key(path.name), b"another's")
