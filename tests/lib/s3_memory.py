@@ -68,7 +68,7 @@ class Request:
         self.body = b""
         self.status = self.fault = self.error = None
         self.sent = 0  # bytes of the answer's body
-        self.time = time.monotonic()
+        self.time, self.end = time.monotonic(), None
 
     def header(self, name, default=None):
         return next((v for n, v in self.headers if n.lower() == name), default)

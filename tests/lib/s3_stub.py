@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 
 from . import process
 from .s3 import S3Service, random_account
@@ -67,14 +68,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         request = Request(next(self.stub.request_numbers), self.number, self.command, self.requestline.split(" ")[1], self.headers.items())
         with self.stub.lock:
             self.stub.requests.append(request)
+        try:
+            self._serve(request)
+        except OSError:
+            raise Gone from None
+        finally:
+            request.end = time.monotonic()
+            request.status = request.status or "gone"  # the client went away
+
+    def _serve(self, request):
         fault, (hold, after) = self.stub.plan.take(request)
         request.fault = fault.name if fault else None
         self._fail_at("headers", fault, request)
-        if fault and fault.place == "body":
-            self.rfile.read(request.length // 2)
+        half = request.length // 2 if fault and fault.place == "body" else 0
+        if half:
+            request.body = self._read(half)
             self._fail_at("body", fault, request)
-        request.body = self.rfile.read(request.length)
+        request.body = self._read(request.length)
         self._fail_at("request", fault, request)
+        if self.stub.latency:
+            time.sleep(self.stub.latency)
         if hold and not after:
             hold.arrive()
         answer = self._answer(request, fault)
@@ -82,6 +95,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             hold.arrive()
         self._fail_at("done", fault, request)
         self._send(request, answer, fault)
+
+    def _read(self, size):
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise Gone
+        return data
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any
 
@@ -224,6 +243,7 @@ class S3Stub(S3Service):
     uniform_parts         True: all parts but the last must have one size
     checksums             "known" (as AWS), "required", "ignored", "refused": x-amz-checksum-*
     conditional_put, conditional_complete   "known", "ignored", "unknown" (501): If-None-Match
+    latency               seconds each answer takes longer
     clock_offset          seconds its clock is ahead; the fault "clock skewed" sets it to skew_by
     """
 
@@ -231,7 +251,7 @@ class S3Stub(S3Service):
                  conditional_put="known", conditional_complete="known", skew_by=3600):
         self.page_size, self.min_part_bytes, self.uniform_parts, self.checksums = page_size, min_part_bytes, uniform_parts, checksums
         self.conditional_put, self.conditional_complete = conditional_put, conditional_complete
-        self.clock_offset, self.skew_by = 0, skew_by
+        self.clock_offset, self.skew_by, self.latency = 0, skew_by, 0
         self.lock = threading.RLock()
         self.buckets, self.requests = {}, []
         self.plan, self.operations = Plan(), Operations(self)
@@ -344,6 +364,15 @@ class S3Stub(S3Service):
 
     def trace(self):
         return "\n".join(map(str, self.log()))
+
+    def most_at_once(self, op):
+        """How many of these requests the server had in hand at the same time, at most."""
+        times = [(t, step) for r in self.log(op) for t, step in ((r.time, 1), (r.end or r.time, -1))]
+        now = most = 0
+        for _, step in sorted(times):
+            now += step
+            most = max(most, now)
+        return most
 
     def complaints(self):
         """What no client of ours may send, whatever the server makes of it."""
