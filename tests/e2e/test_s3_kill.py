@@ -39,6 +39,10 @@ class MidUpload(S3Case):
         self.assertTrue(hold.arrived(), found.error_text())
         return found, hold
 
+    def uploading(self):
+        """Whether an upload of an archive of ours is on its way."""
+        return any(k.endswith(".dbsafe.tar") for k, _ in self.s3.uploads(self.bucket))
+
     def start_killed(self, op, n=1, **options):
         found, hold = self.start_held(op, n, **options)
         found.kill()
@@ -55,7 +59,7 @@ class MidUpload(S3Case):
         return self.dbsafe("prune", "--yes")
 
 
-PLACES = [("CreateMultipartUpload", 1, False), ("CreateMultipartUpload", 1, True), ("UploadPart", 1, False), ("UploadPart", 2, True),
+PLACES = [("CreateMultipartUpload", 1, False), ("CreateMultipartUpload", 1, True), ("CreateMultipartUpload", 2, True), ("UploadPart", 1, False), ("UploadPart", 2, True),
           ("UploadPart", 3, True), ("CompleteMultipartUpload", 1, False)]
 
 
@@ -66,10 +70,11 @@ class Killed(MidUpload):
             with self.subTest(f"{op} {n} {'done' if after else 'not done'}, then {command}"):
                 stub = self.stub()
                 self.start_killed(op, n, after=after)
+                # what a listing does not show may still be there
                 self.assertEqual(self.listed(), [])
                 self.assertEqual(self.visible(), set())
-                left = stub.uploads(self.bucket)
-                self.assertEqual(len(left), 0 if (op, after) == ("CreateMultipartUpload", False) and not left else 1)
+                if op != "CreateMultipartUpload":
+                    self.assertIn(self.key(PARTS), [k for k, _ in stub.uploads(self.bucket)])
                 result = self.next_run(command)
                 detail = f"{result}\n{stub.trace()}"
                 self.assertEqual(stub.uploads(self.bucket), [], detail)
@@ -112,7 +117,7 @@ class Killed(MidUpload):
         theirs = {stub.start_upload(self.bucket, key, [b"1" * 100]) for key in (
             self.key("something else.bin"), self.key("sub/" + PARTS), self.prefix + "x/" + PARTS, PARTS, self.key("backup.tar"))}
         self.start_killed("UploadPart", 2)
-        self.assertEqual(len(stub.uploads(self.bucket)), len(theirs) + 2)
+        self.assertGreater(len(stub.uploads(self.bucket)), len(theirs) + 1)
         for command in ("dump", "prune", "copy"):
             self.next_run(command)
             self.assertEqual({i for _, i in stub.uploads(self.bucket)}, theirs | {other_prefix}, command)
@@ -124,7 +129,7 @@ class Killed(MidUpload):
         stub = self.stub()
         found, hold = self.start_held("UploadPart", 2)
         mine = stub.uploads(self.bucket)
-        self.assertEqual(len(mine), 1)
+        self.assertIn(self.key(PARTS), [k for k, _ in mine])
         stub.age_uploads(self.bucket, 48)
         for command in ("dump", "prune", "copy"):
             self.next_run(command)
@@ -150,7 +155,7 @@ class Killed(MidUpload):
         found.wait()
         hold.release()
         left = stub.uploads(self.bucket)
-        self.assertEqual(len(left), 1)
+        self.assertIn(self.key(PARTS), [k for k, _ in left])
         for command in ("dump", "prune"):
             self.next_run(command)
             self.assertEqual(stub.uploads(self.bucket), left, command)
@@ -168,12 +173,13 @@ class Killed(MidUpload):
         self.use(s3)
         other = s3.start_upload(self.bucket, self.key("another's.bin"), [b"x" * 6000000])
         found = self.start("dump", "bulk", "--part-size", "5M", "--max-rate", "4M")
-        wait_until(lambda: len(s3.uploads(self.bucket)) == 2 or not found.running(), what="the upload")
+        wait_until(lambda: self.uploading() or not found.running(), what="the upload")
         found.kill()
         self.assertEqual(found.finish(30).rc, -signal.SIGKILL)
-        self.assertEqual((self.listed(), self.visible(), len(s3.uploads(self.bucket))), ([], set(), 2))
+        left = s3.uploads(self.bucket)
+        self.assertEqual((self.listed(), self.visible()), ([], set()))
         dry = self.dbsafe("prune", "--dry-run")
-        self.assertEqual(len(s3.uploads(self.bucket)), 2, dry)
+        self.assertEqual(s3.uploads(self.bucket), left, dry)
         self.next_run("dump")
         self.assertEqual([i for _, i in s3.uploads(self.bucket)], [other])
         self.assertEqual(len(self.listed()), 1)
@@ -195,7 +201,7 @@ class Cancelled(MidUpload):
         return detail
 
     def test_at_each_place(self):
-        places = [p for p in PLACES if p[:2] != ("CreateMultipartUpload", 1)]
+        places = [p for p in PLACES if p[0] != "CreateMultipartUpload"]
         for (op, n, after), number, command in sample([(p, s, c) for p in places for s in self.NAMES for c in ("copy", "dump")], 6, "signals"):
             with self.subTest(f"{number} at {op} {n} {'done' if after else 'not done'}, {command}"):
                 stub = self.stub()
@@ -208,11 +214,12 @@ class Cancelled(MidUpload):
 
     def test_while_the_upload_begins(self):
         """The answer with the upload's id never comes; then it cannot be aborted by it, but it can be found."""
-        for after in (False, True):
-            with self.subTest(after=after):
+        for n, after in ((1, False), (1, True), (2, False), (2, True)):
+            with self.subTest(n=n, after=after):
                 stub = self.stub()
-                found, hold = self.start_held("CreateMultipartUpload", 1, after)
+                found, hold = self.start_held("CreateMultipartUpload", n, after)
                 detail = self.check_cancelled(found, signal.SIGTERM, hold)
+                wait_until(lambda: all(r.status for r in stub.log()), what="the last answer")
                 self.assertEqual(self.visible(), set(), detail)
                 if stub.uploads(self.bucket):
                     self.next_run("prune")
@@ -247,7 +254,7 @@ class Cancelled(MidUpload):
         s3 = self.use_radosgw()
         self.use(s3)
         found = self.start("dump", "bulk", "--part-size", "5M", "--max-rate", "4M")
-        wait_until(lambda: s3.uploads(self.bucket) or not found.running(), what="the upload")
+        wait_until(lambda: self.uploading() or not found.running(), what="the upload")
         s3.signal_gateway(signal.SIGSTOP)
         try:
             self.check_cancelled(found, signal.SIGTERM)
@@ -277,7 +284,7 @@ class Cancelled(MidUpload):
         s3 = self.use_radosgw()
         self.use(s3)
         found = self.start("dump", "bulk", "--part-size", "5M", "--max-rate", "4M")
-        wait_until(lambda: s3.uploads(self.bucket) or not found.running(), what="the upload")
+        wait_until(lambda: self.uploading() or not found.running(), what="the upload")
         s3.signal_gateway(signal.SIGKILL)
         result = self.check_run(found, 300)
         self.assertEqual(result.rc, 5, result)

@@ -16,6 +16,7 @@ from .s3_signature import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 OWNER = "123456789012"
+TIME = "%Y-%m-%dT%H:%M:%S.000Z"
 STORED = re.compile("x-amz-(meta-.*|storage-class|server-side-encryption.*|object-lock-.*|tagging|checksum-algorithm)|content-type")
 
 
@@ -41,6 +42,7 @@ class Upload:
         self.id = secrets.token_urlsafe(24)
         self.key, self.headers, self.initiated = key, headers, initiated
         self.parts = {}  # number: (etag, body, sha256 in base64 or None)
+        self.times = {}  # number: when it came
 
 
 class Bucket:
@@ -204,7 +206,7 @@ class Operations:
             raise S3Error(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
         sha256 = self._check_digests(request, self._bucket(request).object_lock)
         etag = etag_of(request.body)
-        upload.parts[number] = (etag, request.body, sha256)
+        upload.parts[number], upload.times[number] = (etag, request.body, sha256), self.stub.now()
         return Answer(headers={"ETag": f'"{etag}"', **({"x-amz-checksum-sha256": sha256} if sha256 else {})})
 
     def CompleteMultipartUpload(self, request):
@@ -335,7 +337,7 @@ class Operations:
                 continue
             found = bucket.objects[key]
             parts.append("<Contents>" + element("Key", self._name(request, key)) +
-                         element("LastModified", found.modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")) +
+                         element("LastModified", found.modified.strftime(TIME)) +
                          element("ETag", f'"{found.etag}"') + element("Size", len(found.body)) +
                          element("StorageClass", found.headers.get("x-amz-storage-class", "STANDARD")) + "</Contents>")
         return Answer(body=xml("ListBucketResult", *parts))
@@ -353,7 +355,7 @@ class Operations:
         for key, upload_id in page:
             upload = bucket.uploads[upload_id]
             parts.append("<Upload>" + element("Key", self._name(request, key)) + element("UploadId", upload_id) +
-                         element("Initiated", upload.initiated.strftime("%Y-%m-%dT%H:%M:%S.000Z")) + "</Upload>")
+                         element("Initiated", upload.initiated.strftime(TIME)) + "</Upload>")
         return Answer(body=xml("ListMultipartUploadsResult", *parts))
 
     def ListParts(self, request):
@@ -367,5 +369,6 @@ class Operations:
             parts.append(element("NextPartNumberMarker", numbers[limit - 1]))
         for number in numbers[:limit]:
             etag, body, _ = upload.parts[number]
-            parts.append(f"<Part>{element('PartNumber', number)}{element('ETag', etag)}{element('Size', len(body))}</Part>")
+            parts.append("<Part>" + element("PartNumber", number) + element("LastModified", upload.times[number].strftime(TIME)) +
+                         element("ETag", f'"{etag}"') + element("Size", len(body)) + "</Part>")
         return Answer(body=xml("ListPartsResult", *parts))

@@ -349,6 +349,8 @@ class S3Stub(S3Service):
         with self.lock:
             for upload in self.buckets[bucket].uploads.values():
                 upload.initiated -= datetime.timedelta(hours=hours)
+                for number in upload.times:
+                    upload.times[number] -= datetime.timedelta(hours=hours)
 
     def reset(self):
         """No faults, no memory of requests, the right time."""
