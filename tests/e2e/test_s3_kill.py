@@ -115,7 +115,8 @@ class Killed(MidUpload):
         stub = self.stub()
         other_prefix = stub.start_upload(self.bucket, "elsewhere/" + PARTS, [b"x"])
         theirs = {stub.start_upload(self.bucket, key, [b"1" * 100]) for key in (
-            self.key("something else.bin"), self.key("sub/" + PARTS), self.prefix + "x/" + PARTS, PARTS, self.key("backup.tar"))}
+            self.key("something else.bin"), self.key("sub/" + PARTS), self.prefix + "x/" + PARTS, PARTS, self.key("backup.tar"),
+            self.key("20250101T000000Z-bulk-0123456789ab.dbsafe.tar"))}
         self.start_killed("UploadPart", 2)
         self.assertGreater(len(stub.uploads(self.bucket)), len(theirs) + 1)
         for command in ("dump", "prune", "copy"):
