@@ -48,6 +48,14 @@ class RealServers(Conformance):
         self.addCleanup(s3.close)
         self.check_store(s3.start(), objects=1005)
 
+    def test_moto(self):
+        from lib import moto
+        if not moto.available():
+            self.skipTest("moto_server is not installed")
+        s3 = moto.Moto()
+        self.addCleanup(s3.close)
+        self.check_store(s3.start(), objects=1005)
+
 
 class StubbedServers(Conformance):
     """What servers differ in. Not every one knows conditions; none may lose data for it."""
