@@ -188,7 +188,7 @@ static void assert_pattern(struct store *s, const char *name, uint64_t total)
 /* More than one part of any upload, in pieces that fit nothing, whatever was said before of its size. */
 static void a_large_object_comes_back(void **state)
 {
-    static const uint64_t most[] = {0, 1000, 20000003, (uint64_t)100 << 30};
+    static const uint64_t most[] = {0, 1000, 20000003, (uint64_t)40 << 30};
     struct fixture *f = *state;
     struct err err;
     for (size_t i = 0; i < sizeof most / sizeof most[0]; i++) {
@@ -470,8 +470,9 @@ static int write_and_wait(void *arg)
     struct fixture *f = arg;
     struct store *s = f->backend->open(f->place);
     struct sink *sink;
-    unsigned char *data = calloc(1, 12 * MIB);
-    if (store_create(s, "dead", 0, &sink, NULL) != ERR_OK || sink_write(sink, data, 12 * MIB, NULL) != ERR_OK)
+    unsigned char *data = calloc(1, 40 * MIB); /* more than a part or two */
+    if (store_create(s, "dead", 50 * MIB, &sink, NULL) != ERR_OK ||
+        sink_write(sink, data, 40 * MIB, NULL) != ERR_OK)
         _exit(1);
     raise(SIGSTOP);
     _exit(2);
@@ -541,7 +542,7 @@ static void the_url_has_no_slash_at_its_end(void **state)
 
 int main(void)
 {
-    const struct backend *backend = &folder_backend;
+    const struct backend *backend = backend_chosen();
     const struct CMUnitTest tests[] = {
         TEST(a_committed_object_is_there),
         TEST(an_empty_object_is_an_object),

@@ -312,6 +312,10 @@ class Operations:
     def _name(request, text):
         return urllib.parse.quote(text, safe="/-_.~*") if request.query.get("encoding-type") == "url" else text
 
+    @staticmethod
+    def _encoding(request):
+        return [element("EncodingType", "url")] if request.query.get("encoding-type") == "url" else []
+
     def ListObjectsV2(self, request):
         bucket, prefix = self._bucket(request), request.query.get("prefix", "")
         if request.query.get("list-type") != "2":
@@ -328,7 +332,7 @@ class Operations:
                     groups.append(key[:at + len(delimiter)])
         page, more = self._page(request, keys + groups, marker, int(request.query.get("max-keys", 1000)))
         parts = [element("Name", bucket.name), element("Prefix", self._name(request, prefix)), element("KeyCount", len(page)),
-                 element("MaxKeys", self.stub.page_size), element("IsTruncated", "true" if more else "false")]
+                 element("MaxKeys", self.stub.page_size), element("IsTruncated", "true" if more else "false"), *self._encoding(request)]
         if more:
             parts.append(element("NextContinuationToken", base64.urlsafe_b64encode(page[-1].encode()).decode()))
         for key in page:
@@ -349,7 +353,7 @@ class Operations:
         if marker is not None:
             marker = (marker, request.query.get("upload-id-marker", "\x7f"))
         page, more = self._page(request, names, marker, int(request.query.get("max-uploads", 1000)))
-        parts = [element("Bucket", bucket.name), element("IsTruncated", "true" if more else "false")]
+        parts = [element("Bucket", bucket.name), element("IsTruncated", "true" if more else "false"), *self._encoding(request)]
         if more:
             parts += [element("NextKeyMarker", self._name(request, page[-1][0])), element("NextUploadIdMarker", page[-1][1])]
         for key, upload_id in page:
