@@ -1,4 +1,5 @@
-/* The environment as an argument: the array that main() got, or one that a test made.  Any thread may read it. */
+/* The environment as an argument: the array that main() got, or one that a test made.  Any thread may read
+ * it. */
 #ifndef DBSAFE_CORE_ENVIRONMENT_H
 #define DBSAFE_CORE_ENVIRONMENT_H
 
