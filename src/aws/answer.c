@@ -102,10 +102,12 @@ static enum aws_verdict by_code(const char *code, int status)
     return by_status(status);
 }
 
-/* The server's words go to terminals and logs: no control characters. */
+/* The server's words, cut where they are too long.  They go to terminals and logs: no control characters. */
 static void copy_words(char *out, size_t room, const char *text)
 {
-    snprintf(out, room, "%s", text);
+    size_t n = strnlen(text, room - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
     for (char *c = out; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7F)
             *c = ' ';

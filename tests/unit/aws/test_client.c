@@ -242,6 +242,16 @@ static void waits_are_jittered(void **state)
     fails(t, ERR_STORAGE, 10, "503");
     for (int i = 0; i < 9; i++)
         assert_int_equal(t->w->waits[i], 0);
+    /* The system's own numbers: nine times less than a tenth of the limit is once in 10^9 runs. */
+    t->w->settings.random = NULL;
+    plan(t, 10, "status 503");
+    fails(t, ERR_STORAGE, 10, "503");
+    bool varied = false;
+    for (int i = 0; i < 9; i++) {
+        assert_in_range(t->w->waits[i], 0, throttled[i]);
+        varied = varied || t->w->waits[i] * 10 >= throttled[i];
+    }
+    assert_true(varied);
 }
 
 static void retry_after_is_honoured(void **state)
@@ -351,6 +361,33 @@ static void hosts_are_patterns(void **state)
     works(t, 2);
     assert_int_equal(stub_count(&t->w->stub, "GET http://b.s3.us-east-1.amazonaws.com/bucket/"), 1);
     assert_int_equal(stub_count(&t->w->stub, "GET http://b.s3.eu-west-3.amazonaws.com/bucket/"), 1);
+}
+
+/* Nobody says where we are: the metadata service is asked, but not for a server of one's own. */
+static void the_region_may_come_from_the_metadata_service(void **state)
+{
+    struct world *t = *state;
+    struct buf region;
+    buf_init(&region, 100);
+    world_set(t->w, "AWS_REGION=");
+    open_session(t, "s3");
+    works(t, 1);
+    assert_ok(aws_session_region(t->session, NULL, NULL, &region, &t->w->err), &t->w->err);
+    assert_string_equal(buf_cstr(&region), "us-east-1");
+    assert_int_equal(stub_count(&t->w->stub, "/latest/"), 0);
+    stub_say(&t->w->stub, "forget"); /* the stub cannot check signatures of requests to a proxy */
+    world_set(t->w, "AWS_ENDPOINT_URL=");
+    world_set(t->w, "http_proxy=%s", t->w->stub.url);
+    open_session(t, "s3");
+    t->call.request.host = "s3.{region}.{suffix}";
+    t->call.request.port = 0;
+    works(t, 1);
+    assert_int_equal(stub_count(&t->w->stub, "GET http://s3.eu-north-1.amazonaws.com/bucket/"), 1);
+    buf_clear(&region);
+    assert_ok(aws_session_region(t->session, "any", NULL, &region, &t->w->err), &t->w->err);
+    assert_string_equal(buf_cstr(&region), "eu-north-1");
+    assert_int_equal(stub_count(&t->w->stub, "placement/region"), 1);
+    buf_free(&region);
 }
 
 static void expired_keys_are_renewed(void **state)
@@ -488,13 +525,16 @@ static void unsigned_sessions(void **state)
     aws_session_free(plain);
 }
 
-static void a_wrong_endpoint_is_told_at_once(void **state)
+static void a_wrong_configuration_is_told_at_once(void **state)
 {
     struct world *t = *state;
     struct aws_client *client;
+    struct aws_session *session;
     world_set(t->w, "AWS_ENDPOINT_URL_STS=sts.example.com");
     assert_err(aws_client_new(t->session, "sts", NULL, &client, &t->w->err), ERR_CONFIG, &t->w->err);
     assert_non_null(strstr(t->w->err.text, "AWS_ENDPOINT_URL_STS: 'sts.example.com' is no endpoint"));
+    world_set(t->w, "AWS_PROFILE=missing");
+    assert_err(aws_session_open(&t->w->settings, &session, &t->w->err), ERR_CONFIG, &t->w->err);
 }
 
 /* ---- threads ---- */
@@ -555,13 +595,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_clock_is_corrected, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_region_is_corrected, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hosts_are_patterns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_region_may_come_from_the_metadata_service, set_up, tear_down),
         cmocka_unit_test_setup_teardown(expired_keys_are_renewed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(corrections_and_faults_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hooks_stand_for_lost_connections, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cancelling_ends_the_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(queries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unsigned_sessions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_wrong_endpoint_is_told_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrong_configuration_is_told_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_share_a_session, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

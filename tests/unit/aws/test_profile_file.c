@@ -118,6 +118,17 @@ static void values_do_not_get_into_messages(void **state)
     assert_null(strstr(err.text, "hunter2"));
 }
 
+static void a_nul_byte_is_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "[a]\nkey=1\0002\n";
+    struct profile_file f;
+    struct err err;
+    assert_err(profile_file_parse(text, sizeof text - 1, "file", PROFILE_FILE_CREDENTIALS, &f, &err),
+               ERR_CONFIG, &err);
+    assert_string_equal(err.text, "file:2: a NUL byte");
+}
+
 static void files(void **state)
 {
     (void)state;
@@ -148,6 +159,7 @@ int main(void)
         cmocka_unit_test(long_values_stay_whole),
         cmocka_unit_test(malformed_lines_are_named),
         cmocka_unit_test(values_do_not_get_into_messages),
+        cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static void a_secret_buffer_keeps_its_content_while_it_grows(void **state)
         assert_ok(buf_addf(&b, &err, "%03d", i), &err);
     assert_int_equal(b.len, 3000);
     for (int i = 0; i < 1000; i++) {
-        char want[8];
+        char want[16];
         snprintf(want, sizeof want, "%03d", i);
         assert_memory_equal(b.data + i * 3, want, 3);
     }
