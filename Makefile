@@ -21,7 +21,7 @@ DEPS_recovery := dump restore verify rds rows archive db core
 DEPS_cli := recovery dump restore verify rds s3 aws rows archive db core
 FOLDERS := core aws db rows archive s3 rds dump restore verify recovery cli
 
-PACKAGES := libmariadb libzstd libarchive openssl libxxhash jansson inih
+PACKAGES := libmariadb libzstd libarchive openssl libxxhash jansson inih libcurl expat
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
 
@@ -52,6 +52,9 @@ SOURCES := $(sort $(wildcard src/*/*.c))
 LIB_OBJECTS := $(patsubst src/%.c,$(OUT)/obj/%.o,$(filter-out src/cli/main.c,$(SOURCES)))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c tests/conform/test_*.c))
 UNIT_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(UNIT_SOURCES))
+# Programs that the end-to-end tests run besides dbsafe.
+TOOL_SOURCES := $(sort $(wildcard tests/tools/*.c))
+TEST_TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(TOOL_SOURCES))
 
 .PHONY: all
 all: build/dbsafe ## build build/dbsafe (MODE=release)
@@ -90,7 +93,7 @@ $(OUT)/tests/%: tests/%.c $(OUT)/libdbsafe.a
 -include $(wildcard $(OUT)/obj/*/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
 
 .PHONY: build
-build: $(OUT)/dbsafe ## build build/$(MODE)/dbsafe
+build: $(OUT)/dbsafe $(if $(filter-out release,$(MODE)),$(TEST_TOOLS)) ## build build/$(MODE)/dbsafe, and what its tests run besides
 
 .PHONY: unit
 unit: $(UNIT_TESTS) ## unit tests of the chosen MODE
@@ -108,9 +111,9 @@ check-headers: ## every header compiles on its own
 
 .PHONY: format check-format
 format: ## lay out the sources with clang-format
-	clang-format -i src/*/*.[ch] $(UNIT_SOURCES)
+	clang-format -i src/*/*.[ch] $(UNIT_SOURCES) $(TOOL_SOURCES)
 check-format:
-	clang-format --dry-run -Werror src/*/*.[ch] $(UNIT_SOURCES)
+	clang-format --dry-run -Werror src/*/*.[ch] $(UNIT_SOURCES) $(TOOL_SOURCES)
 
 .PHONY: check check-full demo bench coverage
 check: ## every test with seeded samples (installs what is missing)

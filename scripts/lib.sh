@@ -3,10 +3,13 @@
 
 # What the program is built with, what the demo needs besides, what the tests need, what only --full needs.
 build_packages="gcc libc6-dev make pkg-config libmariadb-dev libzstd-dev libarchive-dev libssl-dev libxxhash-dev libjansson-dev
-    libinih-dev"
+    libinih-dev libcurl4-openssl-dev libexpat1-dev"
 demo_packages="mariadb-server-core mariadb-client-core tar zstd"
-test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql util-linux procps shellcheck mandoc"
-full_packages="valgrind"
+# A real S3 server, and two clients that know nothing of us.
+s3_packages="radosgw ceph-mon ceph-osd python3-botocore awscli openssl"
+test_packages="$demo_packages mariadb-client libcmocka-dev python3 python3-pymysql util-linux procps shellcheck mandoc $s3_packages"
+swift_packages="swift-proxy swift-account swift-container swift-object memcached"
+full_packages="valgrind $swift_packages"
 coverage_packages="gcovr"
 
 say() { # each argument is a line
@@ -28,7 +31,30 @@ missing_packages() {
     done
 }
 
-# Installs what is missing of the packages; without root rights it says how and ends.  None of them starts a service.
+# What an installation asks before it starts or enables a service, each time answered with no.  Some test packages bring
+# services along (ceph's targets, smartmontools, memcached), and whoever wants only tests wants none of them.
+policy=/usr/sbin/policy-rc.d
+preset=/run/systemd/system-preset/00-dbsafe-tests.preset
+
+quiet_begin() { # FOLDER for notes
+    find /etc/init.d -type f >"$1/init-scripts" 2>/dev/null || :
+    if [ ! -e "$policy" ]; then
+        : >"$1/own-policy"
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+    fi
+    mkdir -p "${preset%/*}" && echo 'disable *' >"$preset"
+}
+
+quiet_end() { # FOLDER of quiet_begin
+    rm -f "$preset"
+    [ ! -e "$1/own-policy" ] || rm -f "$policy" "$1/own-policy"
+    find /etc/init.d -type f 2>/dev/null | while read -r script; do
+        grep -qxF "$script" "$1/init-scripts" || update-rc.d "${script##*/}" disable >/dev/null 2>&1 || :
+    done
+}
+
+# Installs what is missing of the packages; without root rights it says how and ends.  None of them starts a service, nor is
+# any enabled that was not there before.
 need_packages() {
     command -v dpkg-query >/dev/null ||
         { say "This is not Debian: make sure that what these packages hold is there: $*" >&2; return 0; }
@@ -40,16 +66,19 @@ need_packages() {
         exit 1
     fi
     say "Installing:$missing"
-    log=$(mktemp) || exit 1
+    notes=$(mktemp -d) || exit 1
+    trap 'quiet_end "$notes"; exit 130' INT TERM HUP
+    quiet_begin "$notes"
+    status=0
     # shellcheck disable=SC2086 # a list of words
-    if { DEBIAN_FRONTEND=noninteractive apt-get -q update &&
-        DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install $missing; } >"$log" 2>&1 </dev/null; then
-        rm -f "$log"
-    else
-        cat "$log" >&2
-        rm -f "$log"
-        die "apt-get could not install:$missing"
-    fi
+    { DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+        DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install $missing; } >"$notes/log" 2>&1 </dev/null ||
+        status=$?
+    quiet_end "$notes"
+    trap - INT TERM HUP
+    [ "$status" = 0 ] || cat "$notes/log" >&2
+    rm -rf "$notes"
+    [ "$status" = 0 ] || die "apt-get could not install:$missing"
     missing=$(missing_packages "$@")
     [ -z "$missing" ] || die "apt-get did not install:$missing"
 }

@@ -152,9 +152,9 @@ def main():
         files = [f for f in files if f.stem == stem[1]]
     print(f"end-to-end tests: MODE={mode} DBSAFE_SEED={seed}{' full' if options.full else ''}", flush=True)
 
-    from lib import server
+    from lib import daemon, server
     server.template()
-    server.sweep()
+    daemon.sweep()
     counts, failures = collections.Counter(), []
     # The files that took longest the last time come first, before them those that are new.
     times = TESTS.parent / "build" / "e2e-seconds.json"

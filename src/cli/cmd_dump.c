@@ -1,5 +1,5 @@
 /* dbsafe dump: options, the place where the archive goes, and what is said about it. */
-#include "cli/archive_name.h"
+#include "archive/name.h"
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/login.h"
@@ -8,6 +8,7 @@
 #include "cli/settings.h"
 #include "core/mem.h"
 #include "dump/dump.h"
+#include "s3/url.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,22 +80,30 @@ static struct dump_options read_options(const struct options *o, const char *lab
     return d;
 }
 
-static enum err_code open_in_store(struct target *t, struct sink **out, struct err *err)
+/* The object that --output or the archive's name in the store means; name is set. */
+static enum err_code open_store(struct target *t, char **name, struct err *err)
 {
-    enum err_code code = ERR_OK;
+    if (t->file)
+        return locate_s3_object(t->cli, t->file, &t->store, name, err);
+    *name = xstrdup(t->name);
+    return locate_store(t->cli, true, &t->store, err);
+}
+
+static enum err_code open_in_store(struct target *t, uint64_t most_bytes, struct sink **out, struct err *err)
+{
     unsigned removed = 0;
-    char figure[FIGURE_BYTES];
-    if (!t->store)
-        code = locate_store(t->cli, true, &t->store, err);
+    char figure[FIGURE_BYTES], *name = NULL;
+    enum err_code code = open_store(t, &name, err);
     if (code == ERR_OK)
-        code = store_sweep(t->store, &removed, err);
-    if (code != ERR_OK)
-        return code;
+        code = store_sweep(t->store, settings_stale_after_ms(t->cli->options), false, &removed, err);
     if (removed > 0)
         log_info(t->cli->run->log, "removed %s of runs that died", figure_of(removed, "leftover", figure));
-    free(t->path);
-    t->path = xasprintf("%s/%s", locate_store_path(t->store), t->name);
-    return store_create(t->store, t->name, out, err);
+    if (code == ERR_OK) {
+        t->path = store_location(t->store, name);
+        code = store_create(t->store, name, most_bytes, out, err);
+    }
+    free(name);
+    return code;
 }
 
 /* The absolute path of a file that may not exist yet. */
@@ -110,12 +119,11 @@ static char *absolute_path(const char *file)
     return path;
 }
 
-static enum err_code open_sink(void *arg, struct sink **out, struct err *err)
+static enum err_code open_sink(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
 {
     struct target *t = arg;
-    if (!t->file)
-        return open_in_store(t, out, err);
-    free(t->path);
+    if (!t->file || s3_url_is(t->file))
+        return open_in_store(t, most_bytes, out, err);
     if (to_stdout(t->file)) {
         t->path = xstrdup("-");
         *out = sink_fd_new(STDOUT_FILENO, "standard output", t->cli->run->cancel);

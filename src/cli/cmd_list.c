@@ -1,6 +1,6 @@
 /* dbsafe list: the archives of the store.  A damaged one is listed as such and never stops the list. */
+#include "archive/name.h"
 #include "archive/reader.h"
-#include "cli/archive_name.h"
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/output.h"
@@ -190,8 +190,11 @@ static enum err_code show_store(struct cli *cli, struct store *store, struct err
         code = answer(cli, rows, count, err);
     else if (code == ERR_OK && count > 0)
         code = print_rows(rows, count, err);
-    else if (code == ERR_OK)
-        log_info(cli->run->log, "there is no archive in %s", locate_store_path(store));
+    else if (code == ERR_OK) {
+        char *place = store_location(store, NULL);
+        log_info(cli->run->log, "there is no archive in %s", place);
+        free(place);
+    }
     free(rows);
     locate_names_free(&names);
     return code;

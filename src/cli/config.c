@@ -1,5 +1,6 @@
 #include "cli/config.h"
 
+#include "core/environment.h"
 #include "core/mem.h"
 
 #include <errno.h>

@@ -9,8 +9,10 @@
 #define MDOC_WIDTH  79  /* of a line of the manual page */
 #define HELP_COLUMN 34  /* where an option's sentence starts */
 
-static const char *const group_titles[GROUP_COUNT] = {
-    [GROUP_COMMAND] = "Options", [GROUP_CONNECTION] = "Connection", [GROUP_COMMON] = "Common options"};
+static const char *const group_titles[GROUP_COUNT] = {[GROUP_COMMAND] = "Options",
+                                                      [GROUP_CONNECTION] = "Connection",
+                                                      [GROUP_S3] = "S3",
+                                                      [GROUP_COMMON] = "Common options"};
 
 static const struct {
     int status;
@@ -21,7 +23,7 @@ static const struct {
     {2, "usage"},
     {3, "configuration, credentials or keys (wrong password or secret)"},
     {4, "database: connection, privilege, SQL"},
-    {5, "storage: folder, file"},
+    {5, "storage: folder, file, S3"},
     {6, "AWS API"},
     {7, "verification found a difference"},
     {8, "archive damaged or incomplete"},
@@ -124,9 +126,10 @@ void help_overview(struct buf *out)
     }
     buf_put(out, "\n'dbsafe help COMMAND' shows its options; 'dbsafe help exit-codes' and 'dbsafe help "
                  "config' the rest.\n"
-                 "\nARCHIVE is a path, file:///PATH, - for standard input, the name of an archive in the "
-                 "store, a label\n"
-                 "(its newest archive), or latest (the newest that holds the tables asked for).\n");
+                 "\nARCHIVE is a path, file:///PATH, s3://BUCKET/KEY, - for standard input, the name of an "
+                 "archive in\n"
+                 "the store, a label (its newest archive), or latest (the newest that holds the tables asked "
+                 "for).\n");
 }
 
 void help_exit_codes(struct buf *out)

@@ -1,8 +1,10 @@
 #include "cli/locate.h"
 
+#include "archive/name.h"
 #include "archive/reader.h"
 #include "archive/select.h"
-#include "cli/archive_name.h"
+#include "cli/s3_settings.h"
+#include "core/environment.h"
 #include "core/mem.h"
 
 #include <errno.h>
@@ -30,28 +32,36 @@ char *locate_default_store(char *const *environment, bool root)
 static enum err_code path_of_url(const char *url, const char **path, struct err *err)
 {
     *path = url;
+    if (strncmp(url, "s3:", 3) == 0)
+        return err_set(err, ERR_USAGE, "'%s' is not an S3 URL: s3://BUCKET/PREFIX", url);
     const char *colon = strstr(url, "://");
     if (!colon || memchr(url, '/', (size_t)(colon - url)))
         return ERR_OK;
-    if (strncmp(url, "s3://", 5) == 0)
-        return err_set(err, ERR_USAGE, "'%s': archives in S3 are not in this version; use a folder", url);
     if (strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)) != 0)
-        return err_set(err, ERR_USAGE, "'%s': neither a path nor a file:// URL", url);
+        return err_set(err, ERR_USAGE, "'%s': neither a path nor a file:// or s3:// URL", url);
     *path = url + strlen(FILE_SCHEME);
     if (**path != '/')
         return err_set(err, ERR_USAGE, "'%s': a file URL has three slashes and an absolute path", url);
     return ERR_OK;
 }
 
+enum err_code locate_store_at(const struct cli *cli, const char *url, bool make, struct store **out,
+                              struct err *err)
+{
+    const char *path;
+    *out = NULL;
+    if (s3_url_is(url))
+        return s3_settings_open(cli, url, out, err);
+    enum err_code code = path_of_url(url, &path, err);
+    return code == ERR_OK ? store_folder_open(path, make, out, err) : code;
+}
+
 enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err)
 {
     *out = NULL;
-    const char *path;
     const char *url = options_text(cli->options, OPTION_STORE);
-    if (url) {
-        enum err_code code = path_of_url(url, &path, err);
-        return code == ERR_OK ? store_folder_open(path, make, out, err) : code;
-    }
+    if (url)
+        return locate_store_at(cli, url, make, out, err);
     char *fallback = locate_default_store(cli->environment, geteuid() == 0);
     if (!fallback)
         return err_set(err, ERR_CONFIG,
@@ -59,12 +69,6 @@ enum err_code locate_store(const struct cli *cli, bool make, struct store **out,
     enum err_code code = store_folder_open(fallback, make, out, err);
     free(fallback);
     return code;
-}
-
-const char *locate_store_path(const struct store *s)
-{
-    const char *path = s->url + strlen(FILE_SCHEME);
-    return *path ? path : "/";
 }
 
 static enum err_code add_name(void *arg, const struct store_entry *entry, struct err *err)
@@ -79,14 +83,10 @@ static enum err_code add_name(void *arg, const struct store_entry *entry, struct
     return ERR_OK;
 }
 
-/* By the time in the name, which has no more than seconds, then by when the archive was finished. */
 static int compare_entries(const void *a, const void *b)
 {
     const struct locate_entry *x = a, *y = b;
-    int order = strncmp(x->name, y->name, CLOCK_COMPACT_BYTES - 1);
-    if (order == 0 && x->modified_ms != y->modified_ms)
-        order = x->modified_ms < y->modified_ms ? -1 : 1;
-    return order ? order : strcmp(x->name, y->name);
+    return archive_name_compare(x->name, x->modified_ms, y->name, y->modified_ms);
 }
 
 enum err_code locate_names(struct store *s, struct locate_names *out, struct err *err)
@@ -178,8 +178,7 @@ static enum err_code open_object(struct store *store, const char *name, struct l
 {
     out->store = store;
     out->name = xstrdup(name);
-    out->path =
-        xasprintf("%s/%s", strcmp(locate_store_path(store), "/") == 0 ? "" : locate_store_path(store), name);
+    out->path = store_location(store, name);
     return store_open(store, name, &out->source, err);
 }
 
@@ -241,12 +240,13 @@ static enum err_code open_newest(const struct cli *cli, const char *label, const
         return err_wrap(err, "look for the archive '%s'", label ? label : "latest");
     struct locate_names names;
     size_t index;
+    char *place = store_location(store, NULL);
     code = locate_names(store, &names, err);
     if (code == ERR_OK)
         code = find_newest(store, &names, label, tables, count, &index, err);
     if (code == ERR_OK && index == names.count)
         code = err_set(err, ERR_NOT_FOUND, "there is no archive%s%s%s in %s", label ? " with the label " : "",
-                       label ? label : "", count ? " that holds these tables" : "", locate_store_path(store));
+                       label ? label : "", count ? " that holds these tables" : "", place);
     if (code == ERR_OK) {
         log_info(cli->run->log, "archive: %s", names.items[index].name);
         code = open_object(store, names.items[index].name, out, err);
@@ -254,6 +254,7 @@ static enum err_code open_newest(const struct cli *cli, const char *label, const
         store_free(store);
     }
     locate_names_free(&names);
+    free(place);
     return code;
 }
 
@@ -265,9 +266,34 @@ static enum err_code open_named(const struct cli *cli, const char *name, struct 
     if (code != ERR_OK)
         return err_wrap(err, "look for the archive '%s'", name);
     code = open_object(store, name, out, err);
-    if (code == ERR_NOT_FOUND)
-        err_set(err, code, "there is no archive '%s', neither in this folder nor in %s", name,
-                locate_store_path(store));
+    if (code == ERR_NOT_FOUND) {
+        char *place = store_location(store, NULL);
+        err_set(err, code, "there is no archive '%s', neither in this folder nor in %s", name, place);
+        free(place);
+    }
+    return code;
+}
+
+enum err_code locate_s3_object(const struct cli *cli, const char *url, struct store **store, char **name,
+                               struct err *err)
+{
+    char *place;
+    *store = NULL;
+    enum err_code code = s3_url_split(url, &place, name, err);
+    if (code == ERR_OK)
+        code = s3_settings_open(cli, place, store, err);
+    free(place);
+    return code;
+}
+
+static enum err_code open_s3(const struct cli *cli, const char *url, struct located *out, struct err *err)
+{
+    struct store *store;
+    char *name;
+    enum err_code code = locate_s3_object(cli, url, &store, &name, err);
+    if (code == ERR_OK)
+        code = open_object(store, name, out, err);
+    free(name);
     return code;
 }
 
@@ -307,6 +333,8 @@ enum err_code locate_archive(const struct cli *cli, const char *argument, const 
     enum err_code code = check_label_use(cli, argument, err);
     if (code == ERR_OK && strcmp(argument, "-") == 0)
         return open_stdin(cli, out, err);
+    if (code == ERR_OK && s3_url_is(argument))
+        return open_s3(cli, argument, out, err);
     if (code == ERR_OK)
         code = path_of_url(argument, &path, err);
     if (code != ERR_OK)

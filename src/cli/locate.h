@@ -1,8 +1,8 @@
 /*
  * Finds the archive that an ARCHIVE argument means, and opens it.
  *
- * "-" is standard input.  What has a slash is a path, as is file:///path.  "latest" is the newest archive of
- * the store (of
+ * "-" is standard input.  What has a slash is a path, as is file:///path; s3://bucket/key is an object there.
+ * "latest" is the newest archive of the store (of
  * --label, if given) that holds every table asked for.  A name with a dot is a file here, else an object of
  * the store; a word without one is a label, else a file here.  For labels and "latest" the log says which
  * archive was taken.
@@ -18,8 +18,8 @@
 struct located {
     struct source *source;
     char *name;          /* last part of the path, or "standard input" */
-    char *path;          /* absolute, or "-" */
-    struct store *store; /* the folder it lies in, for its companions; NULL where there can be none */
+    char *path;          /* absolute, an s3:// URL, or "-" */
+    struct store *store; /* where it lies, for its companions; NULL where there can be none */
 };
 
 /* tables: patterns that the archive must hold, where there is a choice.  ERR_NOT_FOUND, ERR_USAGE;
@@ -29,12 +29,16 @@ enum err_code locate_archive(const struct cli *cli, const char *argument, const 
                              unsigned table_count, struct located *out, struct err *err);
 void located_free(struct located *l);
 
-/* Opens the store of the settings; make: create a folder that is missing. */
+/* Opens the store of the settings, or the one at that URL or path; make: create a folder that is missing. */
 enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err);
-/* The path of a store that keeps its objects as files. */
-const char *locate_store_path(const struct store *s);
+enum err_code locate_store_at(const struct cli *cli, const char *url, bool make, struct store **out,
+                              struct err *err);
 /* The default store of this user; NULL when there is no home.  Caller frees. */
 char *locate_default_store(char *const *environment, bool root);
+
+/* The store that keeps the object s3://bucket/key, and its name there.  Caller frees both. */
+enum err_code locate_s3_object(const struct cli *cli, const char *url, struct store **store, char **name,
+                               struct err *err);
 
 /* Archives (names that end in .dbsafe.tar) of a store, the oldest first; those of one second in the order in
  * which they were finished.  Caller frees with locate_names_free. */

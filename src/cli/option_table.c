@@ -8,11 +8,14 @@
 #define VERIFY  (1u << COMMAND_VERIFY)
 #define LIST    (1u << COMMAND_LIST)
 #define SHOW    (1u << COMMAND_SHOW)
+#define PRUNE   (1u << COMMAND_PRUNE)
+#define COPY    (1u << COMMAND_COPY)
 #define HELP    (1u << COMMAND_HELP)
 #define VERSION (1u << COMMAND_VERSION)
 #define SERVER  (DUMP | RESTORE | UNDO | VERIFY)
-#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW)
-#define WORKING (SERVER | LIST | SHOW)
+#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY)
+#define WORKING (SERVER | STORED)
+#define WRITING (DUMP | COPY)
 #define EVERY   (WORKING | HELP | VERSION)
 
 #define ENV  FROM_ENVIRONMENT
@@ -47,10 +50,12 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .help = "Drop the undo data of RESTORE-ID, or of all restores, older than 48 hours"},
     [OPTION_STORE] = {.name = "store", .kind = KIND_STRING, .word = "URL",
         .shown = "/var/lib/dbsafe for root, else $XDG_DATA_HOME/dbsafe", .commands = STORED, .from = BOTH,
-        .help = "Where archives are kept: file:///DIR or a path"},
+        .help = "Where archives are kept: file:///DIR, a path, or s3://BUCKET/PREFIX"},
+    [OPTION_TO] = {.name = "to", .kind = KIND_STRING, .word = "URL", .commands = COPY,
+        .help = "The store that the archive is copied to"},
     [OPTION_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_STRING, .word = "FILE",
         .commands = DUMP,
-        .help = "Write just this file instead of an archive in the store; - is standard output"},
+        .help = "Write just this file or s3://BUCKET/KEY instead of an archive in the store; - is standard output"},
     [OPTION_LABEL] = {.name = "label", .kind = KIND_STRING, .word = "NAME",
         .shown = "for dump the first database's name, or all", .commands = STORED, .from = BOTH,
         .help = "Name of the archive series: letters, digits, _ and -, at most 40"},
@@ -94,9 +99,15 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_UNDO_SCHEMA] = {.name = "undo-schema", .kind = KIND_STRING, .word = "DB",
         .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO, .from = BOTH,
         .help = "Keep replaced tables in this existing database"},
-    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = DUMP | RESTORE | UNDO,
+    [OPTION_KEEP_LAST] = {.name = "keep-last", .kind = KIND_UINT, .word = "N",
+        .shown = "all archives are kept", .min = 1, .max = 1000000, .commands = PRUNE, .from = BOTH,
+        .help = "Of each label keep the N newest archives that can be read and remove the older ones"},
+    [OPTION_STALE_AFTER] = {.name = "stale-after", .kind = KIND_UINT, .word = "HOURS", .preset = "24",
+        .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY, .from = BOTH,
+        .help = "When an unfinished upload of another host, to which nothing is added, counts as abandoned"},
+    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = DUMP | RESTORE | UNDO | PRUNE,
         .help = "Say what would happen and change nothing"},
-    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO,
+    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE,
         .help = "Do not ask for confirmation"},
 
     [OPTION_HOST] = {.name = "host", .letter = 'h', .kind = KIND_STRING, .group = GROUP_CONNECTION,
@@ -145,6 +156,56 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .group = GROUP_CONNECTION, .commands = SERVER, .from = ENV,
         .help = "Use TLS without checking who answers"},
 
+    [OPTION_ENDPOINT_URL] = {.name = "endpoint-url", .kind = KIND_STRING, .group = GROUP_S3, .word = "URL",
+        .shown = "AWS's own", .commands = STORED, .from = BOTH,
+        .help = "Another server that speaks S3"},
+    [OPTION_REGION] = {.name = "region", .kind = KIND_STRING, .group = GROUP_S3, .word = "NAME",
+        .shown = "that of AWS's own settings", .commands = STORED, .from = BOTH,
+        .help = "Region of the bucket; a wrong one is corrected by the server's answer"},
+    [OPTION_AWS_PROFILE] = {.name = "aws-profile", .kind = KIND_STRING, .group = GROUP_S3, .word = "NAME",
+        .shown = "$AWS_PROFILE", .commands = STORED, .from = BOTH,
+        .help = "Profile of ~/.aws/config and ~/.aws/credentials that gives the keys"},
+    [OPTION_CA_BUNDLE] = {.name = "ca-bundle", .kind = KIND_STRING, .group = GROUP_S3, .word = "FILE",
+        .shown = "$AWS_CA_BUNDLE, else the system's", .commands = STORED, .from = BOTH,
+        .help = "Certificates of the authorities that may sign the S3 server's"},
+    [OPTION_ADDRESSING] = {.name = "addressing", .kind = KIND_CHOICE, .group = GROUP_S3,
+        .word = "auto|path|virtual", .preset = "auto", .commands = STORED, .from = BOTH,
+        .help = "Whether the bucket stands in the path or in the host name; auto is path with --endpoint-url"},
+    [OPTION_UPLOADERS] = {.name = "uploaders", .kind = KIND_UINT, .group = GROUP_S3, .word = "N",
+        .preset = "4", .min = 1, .max = 64, .commands = STORED, .from = BOTH,
+        .help = "Connections that send parts, or read ahead in a copy, at the same time"},
+    [OPTION_PART_SIZE] = {.name = "part-size", .kind = KIND_SIZE, .group = GROUP_S3, .word = "SIZE",
+        .shown = "8M to 32M, chosen by the size of the tables", .min = 5 * MIB, .max = 5 * 1024 * MIB,
+        .commands = WRITING, .from = BOTH,
+        .help = "Size of every part of an upload; memory is (uploaders + 1) x part"},
+    [OPTION_CHECKSUM] = {.name = "checksum", .kind = KIND_CHOICE, .group = GROUP_S3,
+        .word = "auto|sha256|md5|none", .preset = "auto", .commands = WRITING, .from = BOTH,
+        .help = "What the server checks parts by besides the signed SHA-256: auto is sha256 at AWS, else md5"},
+    [OPTION_STORAGE_CLASS] = {.name = "storage-class", .kind = KIND_STRING, .group = GROUP_S3,
+        .word = "NAME", .shown = "the bucket's", .commands = WRITING, .from = BOTH,
+        .help = "Storage class of archives, such as STANDARD_IA"},
+    [OPTION_SSE] = {.name = "sse", .kind = KIND_CHOICE, .group = GROUP_S3,
+        .word = "AES256|aws:kms|aws:kms:dsse", .shown = "the bucket's", .commands = STORED, .from = BOTH,
+        .help = "Encryption at the server"},
+    [OPTION_SSE_KMS_KEY_ID] = {.name = "sse-kms-key-id", .kind = KIND_STRING, .group = GROUP_S3,
+        .word = "KEY", .shown = "the account's", .commands = STORED, .from = BOTH,
+        .help = "KMS key for --sse aws:kms: its id, ARN or alias"},
+    [OPTION_BUCKET_KEY] = {.name = "bucket-key", .kind = KIND_FLAG, .group = GROUP_S3, .commands = STORED,
+        .from = BOTH,
+        .help = "Let S3 use a bucket key, which saves requests to KMS"},
+    [OPTION_OBJECT_LOCK_MODE] = {.name = "object-lock-mode", .kind = KIND_CHOICE, .group = GROUP_S3,
+        .word = "GOVERNANCE|COMPLIANCE", .shown = "the bucket's", .commands = WRITING, .from = BOTH,
+        .help = "Keep archives from being removed for --object-lock-days"},
+    [OPTION_OBJECT_LOCK_DAYS] = {.name = "object-lock-days", .kind = KIND_UINT, .group = GROUP_S3,
+        .word = "N", .shown = "the bucket's", .min = 1, .max = 36500, .commands = WRITING, .from = BOTH,
+        .help = "How long the object lock lasts"},
+    [OPTION_TAGS] = {.name = "tags", .kind = KIND_LIST, .group = GROUP_S3, .word = "KEY=VALUE,...",
+        .commands = WRITING, .from = BOTH,
+        .help = "Tags of archives; at most 10"},
+    [OPTION_EXPECTED_BUCKET_OWNER] = {.name = "expected-bucket-owner", .kind = KIND_STRING,
+        .group = GROUP_S3, .word = "ACCOUNT", .commands = STORED, .from = BOTH,
+        .help = "Refuse a bucket that belongs to another account than this one (12 digits)"},
+
     [OPTION_CONFIG] = {.name = "config", .kind = KIND_STRING, .group = GROUP_COMMON, .word = "FILE",
         .shown = "~/.config/dbsafe/dbsafe.conf, else /etc/dbsafe.conf", .commands = WORKING, .from = ENV,
         .help = "Read settings from this file"},
@@ -164,7 +225,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .word = "text|json", .preset = "text", .commands = WORKING, .from = BOTH,
         .help = "Form of the log lines on standard error"},
     [OPTION_PROGRESS] = {.name = "progress", .kind = KIND_CHOICE, .group = GROUP_COMMON,
-        .word = "auto|always|never", .preset = "auto", .commands = SERVER, .from = BOTH,
+        .word = "auto|always|never", .preset = "auto", .commands = SERVER | COPY, .from = BOTH,
         .help = "Draw a progress bar; auto draws it on a terminal and else logs a line a minute"},
     [OPTION_HELP] = {.name = "help", .letter = '?', .kind = KIND_FLAG, .group = GROUP_COMMON,
         .commands = EVERY,

@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 #include "core/arena.h"
+#include "core/environment.h"
 #include "core/mem.h"
 
 #include <getopt.h>
@@ -32,15 +33,6 @@ struct options {
     const char **operands;
     unsigned operand_count;
 };
-
-const char *environment_get(char *const *environment, const char *name)
-{
-    size_t n = strlen(name);
-    for (char *const *e = environment; *e; e++)
-        if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-            return (*e)[n + 1] ? *e + n + 1 : NULL;
-    return NULL;
-}
 
 /* Digits only: strtoull alone would take signs and leading blanks. */
 static bool digits_parse(const char *text, const char **end, uint64_t *number)

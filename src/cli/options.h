@@ -49,8 +49,6 @@ bool options_flag(const struct options *o, enum option_id id);
 const char *const *options_items(const struct options *o, enum option_id id, unsigned *count);
 enum origin options_origin(const struct options *o, enum option_id id);
 
-/* Value of a variable, or NULL when it is unset or empty. */
-const char *environment_get(char *const *environment, const char *name);
 /* A size in bytes: digits with an optional suffix K, M, G or T (powers of 1024; "MiB" and "MB" mean the
  * same). */
 bool size_parse(const char *text, uint64_t *bytes);

@@ -77,7 +77,9 @@ static void add_figures(struct text *t, const struct progress_sample *now)
 {
     char rows[FIGURE_BYTES], total[FIGURE_BYTES];
     figure_count(now->rows, rows);
-    if (now->rows_total >= now->rows && now->rows_total > 0)
+    if (now->rows == 0 && now->rows_total == 0 && now->plain_bytes > 0) /* copying counts no rows */
+        text_add(t, "  %s", figure_bytes(now->plain_bytes, rows));
+    else if (now->rows_total >= now->rows && now->rows_total > 0)
         text_add(t, "  %3u%%  %s/%s rows", (unsigned)scaled(now->rows, 100, now->rows_total), rows,
                  figure_count(now->rows_total, total));
     else

@@ -46,13 +46,12 @@ struct proof proof_read(struct store *store, const char *name, const char *run_i
     return p;
 }
 
-enum err_code proof_write(struct store *store, const char *name, const char *run_id, uint64_t bytes,
-                          enum proof_kind kind, int64_t wall_ms, struct err *err)
+/* Never replaces one that says more. */
+static enum err_code put(struct store *store, const char *name, const char *run_id, uint64_t bytes,
+                         enum proof_kind kind, const char *date, struct err *err)
 {
     if (proof_read(store, name, run_id, bytes).kind > kind)
         return ERR_OK;
-    char date[CLOCK_ISO_BYTES];
-    clock_format_iso(wall_ms, date);
     json_t *root = json_pack("{s:s, s:s, s:I, s:s, s:s}", "archive", name, "run_id", run_id, "bytes",
                              (json_int_t)bytes, "kind", kinds[kind], "date", date);
     char *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
@@ -63,6 +62,21 @@ enum err_code proof_write(struct store *store, const char *name, const char *run
     free(text);
     json_decref(root);
     return code;
+}
+
+enum err_code proof_write(struct store *store, const char *name, const char *run_id, uint64_t bytes,
+                          enum proof_kind kind, int64_t wall_ms, struct err *err)
+{
+    char date[CLOCK_ISO_BYTES];
+    clock_format_iso(wall_ms, date);
+    return put(store, name, run_id, bytes, kind, date, err);
+}
+
+enum err_code proof_copy(struct store *from, const char *name, struct store *to, const char *copy_name,
+                         const char *run_id, uint64_t bytes, struct err *err)
+{
+    struct proof p = proof_read(from, name, run_id, bytes);
+    return p.kind == PROOF_NONE ? ERR_OK : put(to, copy_name, run_id, bytes, p.kind, p.date, err);
 }
 
 enum err_code proof_remove(struct store *store, const char *name, struct err *err)

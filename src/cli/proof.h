@@ -24,6 +24,10 @@ struct proof proof_read(struct store *store, const char *name, const char *run_i
 /* Records kind at that time; "restored" is never replaced by "bytes". */
 enum err_code proof_write(struct store *store, const char *name, const char *run_id, uint64_t bytes,
                           enum proof_kind kind, int64_t wall_ms, struct err *err);
+/* Carries the proof of an archive over to a copy of it, which may have another name; none there is no error.
+ */
+enum err_code proof_copy(struct store *from, const char *name, struct store *to, const char *copy_name,
+                         const char *run_id, uint64_t bytes, struct err *err);
 /* Takes the proof back, when damage was found; none there is no error. */
 enum err_code proof_remove(struct store *store, const char *name, struct err *err);
 

@@ -21,6 +21,11 @@ unsigned settings_threads(const struct options *o)
     return processors < THREADS_DEFAULT_MAX ? processors : THREADS_DEFAULT_MAX;
 }
 
+int64_t settings_stale_after_ms(const struct options *o)
+{
+    return (int64_t)options_number(o, OPTION_STALE_AFTER) * 3600 * 1000;
+}
+
 struct ticker *settings_ticker(const struct cli *cli)
 {
     const char *setting = options_text(cli->options, OPTION_PROGRESS);

@@ -7,6 +7,8 @@
 
 /* --threads, else the smaller of the processors this process may use and 4. */
 unsigned settings_threads(const struct options *o);
+/* --stale-after. */
+int64_t settings_stale_after_ms(const struct options *o);
 /* Starts showing progress as --progress wants it; NULL for none. */
 struct ticker *settings_ticker(const struct cli *cli);
 

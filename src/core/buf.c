@@ -16,13 +16,27 @@ void buf_free(struct buf *b)
 {
     if (b == NULL)
         return;
+    if (b->secret && b->data != NULL)
+        explicit_bzero(b->data, b->cap);
     free(b->data);
-    *b = (struct buf){.max = b->max};
+    *b = (struct buf){.max = b->max, .secret = b->secret};
 }
 
 void buf_clear(struct buf *b)
 {
     b->len = 0;
+}
+
+/* realloc would leave the old copy behind in the heap. */
+static char *grow_secret(struct buf *b, size_t cap)
+{
+    char *data = xmalloc(cap);
+    if (b->len > 0)
+        memcpy(data, b->data, b->len);
+    if (b->data != NULL)
+        explicit_bzero(b->data, b->cap);
+    free(b->data);
+    return data;
 }
 
 /* cap is always one byte more than len may need: buf_cstr's NUL.  wanted is at most max. */
@@ -35,7 +49,7 @@ static void grow(struct buf *b, size_t wanted)
         ;
     if (cap <= wanted || cap > b->max)
         cap = b->max == SIZE_MAX ? SIZE_MAX : b->max + 1;
-    b->data = xrealloc(b->data, cap);
+    b->data = b->secret ? grow_secret(b, cap) : xrealloc(b->data, cap);
     b->cap = cap;
 }
 

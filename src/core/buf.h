@@ -10,13 +10,15 @@
 #include "core/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf {
-    char *data; /* owned; NULL while cap is 0 */
-    size_t len; /* bytes in use */
-    size_t cap; /* bytes allocated */
-    size_t max; /* len never exceeds this */
+    char *data;  /* owned; NULL while cap is 0 */
+    size_t len;  /* bytes in use */
+    size_t cap;  /* bytes allocated */
+    size_t max;  /* len never exceeds this */
+    bool secret; /* set after buf_init: memory that is given back or outgrown is wiped first */
 };
 
 /* An empty buffer that may grow to max bytes. */

@@ -10,6 +10,8 @@ struct cancel {
     atomic_bool fired;
     struct err why; /* written once, before fired is set: read without the lock after it */
     struct lock *lock;
+    struct cancel *parent; /* borrowed; may be NULL */
+    struct cancel_hook up; /* in the parent */
     struct {
         struct cancel_hook hooks; /* head of a ring */
     } locked;
@@ -23,10 +25,29 @@ struct cancel *cancel_new(void)
     return c;
 }
 
+/* Runs in the thread that fires the parent, whose error stands already. */
+static void follow_parent(void *arg)
+{
+    struct cancel *c = arg;
+    struct err why;
+    cancel_check(c->parent, &why);
+    cancel_fire(c, &why);
+}
+
+struct cancel *cancel_new_under(struct cancel *parent)
+{
+    struct cancel *c = cancel_new();
+    c->parent = parent;
+    c->up = (struct cancel_hook){.wake = follow_parent, .arg = c};
+    cancel_add_hook(parent, &c->up);
+    return c;
+}
+
 void cancel_free(struct cancel *c)
 {
     if (c == NULL)
         return;
+    cancel_remove_hook(c->parent, &c->up);
     lock_free(c->lock);
     free(c);
 }

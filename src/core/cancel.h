@@ -22,6 +22,9 @@ struct cancel_hook {
 };
 
 struct cancel *cancel_new(void);
+/* A token that fires, with the same error, when parent (borrowed, may be NULL) does, and can be fired on its
+ * own: for work that may fail without ending the command. */
+struct cancel *cancel_new_under(struct cancel *parent);
 void cancel_free(struct cancel *c);
 
 /* Fires with the error why; only the first call counts and runs the hooks. */

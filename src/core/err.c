@@ -127,6 +127,13 @@ enum err_code err_hint(struct err *err, const char *format, ...)
     return err->code;
 }
 
+enum err_code err_recode(struct err *err, enum err_code code)
+{
+    if (err != NULL)
+        err->code = code;
+    return code;
+}
+
 enum err_code err_copy(struct err *to, const struct err *from)
 {
     if (from == NULL)

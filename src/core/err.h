@@ -62,6 +62,9 @@ enum err_code err_wrap(struct err *err, const char *format, ...) __attribute__((
  * punctuation or a space; returns its code. */
 enum err_code err_hint(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Gives what err holds another code, and returns that; err may be NULL. */
+enum err_code err_recode(struct err *err, enum err_code code);
+
 /* Copies from into to (either may be NULL) and returns from's code, or ERR_INTERNAL for NULL. */
 enum err_code err_copy(struct err *to, const struct err *from);
 

@@ -66,6 +66,13 @@ char *xasprintf(const char *format, ...)
     return demand(n < 0 ? NULL : s);
 }
 
+void secret_free(char *s)
+{
+    if (s != NULL)
+        explicit_bzero(s, strlen(s));
+    free(s);
+}
+
 bool size_add(size_t a, size_t b, size_t *sum)
 {
     return !__builtin_add_overflow(a, b, sum);

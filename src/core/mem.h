@@ -16,6 +16,8 @@ void *xreallocarray(void *p, size_t count, size_t bytes);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t bytes);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* free for a string that is a secret: its bytes are wiped before.  NULL is accepted. */
+void secret_free(char *s);
 
 /* *sum = a + b, *product = a * b; false on overflow. */
 bool size_add(size_t a, size_t b, size_t *sum);

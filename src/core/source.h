@@ -25,8 +25,9 @@ struct source_ops {
 struct source {
     const struct source_ops *ops;
     bool seekable;
-    uint64_t size; /* bytes; only where seekable */
-    char *name;    /* for messages; owned by the implementation */
+    unsigned lanes; /* it is read fastest by so many reads at once; 0: no matter (local) */
+    uint64_t size;  /* bytes; only where seekable */
+    char *name;     /* for messages; owned by the implementation */
 };
 
 /* Reads exactly bytes; ERR_DAMAGED when the source ends before. */

@@ -1,9 +1,12 @@
 #include "core/store.h"
 
+#include "core/mem.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 200
+#define FILE_SCHEME    "file://"
 
 static enum err_code check_name(const char *name, struct err *err)
 {
@@ -19,10 +22,20 @@ static enum err_code check_name(const char *name, struct err *err)
     return ERR_OK;
 }
 
-enum err_code store_create(struct store *s, const char *name, struct sink **out, struct err *err)
+char *store_location(const struct store *s, const char *name)
+{
+    bool folder = strncmp(s->url, FILE_SCHEME, strlen(FILE_SCHEME)) == 0;
+    const char *place = folder ? s->url + strlen(FILE_SCHEME) : s->url;
+    if (name == NULL)
+        return xstrdup(place[0] == '\0' ? "/" : place);
+    return xasprintf("%s/%s", place, name);
+}
+
+enum err_code store_create(struct store *s, const char *name, uint64_t most_bytes, struct sink **out,
+                           struct err *err)
 {
     enum err_code rc = check_name(name, err);
-    return rc == ERR_OK ? s->ops->create(s, name, false, out, err) : rc;
+    return rc == ERR_OK ? s->ops->create(s, name, most_bytes, false, out, err) : rc;
 }
 
 enum err_code store_open(struct store *s, const char *name, struct source **out, struct err *err)
@@ -42,9 +55,16 @@ enum err_code store_remove(struct store *s, const char *name, struct err *err)
     return rc == ERR_OK ? s->ops->remove(s, name, err) : rc;
 }
 
-enum err_code store_sweep(struct store *s, unsigned *removed, struct err *err)
+enum err_code store_sweep(struct store *s, int64_t stale_after_ms, bool dry_run, unsigned *removed,
+                          struct err *err)
 {
-    return s->ops->sweep(s, removed, err);
+    *removed = 0;
+    return s->ops->sweep(s, stale_after_ms, dry_run, removed, err);
+}
+
+enum err_code store_lock(struct store *s, struct err *err)
+{
+    return s->ops->lock(s, err);
 }
 
 void store_free(struct store *s)
@@ -79,7 +99,7 @@ enum err_code store_put_small(struct store *s, const char *name, const void *dat
     struct sink *sink = NULL;
     enum err_code rc = check_name(name, err);
     if (rc == ERR_OK)
-        rc = s->ops->create(s, name, true, &sink, err);
+        rc = s->ops->create(s, name, bytes, true, &sink, err);
     if (rc == ERR_OK)
         rc = sink_write(sink, data, bytes, err);
     if (rc == ERR_OK)

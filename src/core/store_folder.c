@@ -21,6 +21,8 @@
 #define TEMP_END       ".tmp"
 #define TEMP_BYTES     (1 + TEMP_NAME_PART + 1 + TEMP_HEX_BYTES + sizeof TEMP_END)
 #define TEMP_TRIES     100
+/* Held by store_lock; starts with a dot, so that it is no object. */
+#define LOCK_NAME ".dbsafe.lock"
 
 /* --- Making folders durable ------------------------------------------------------------- */
 
@@ -328,27 +330,27 @@ static enum err_code read_names(int dir_fd, const char *path, struct names *out,
 
 /* Removes a temporary file unless a living process holds it.  A writer that committed in between
  * has given the file another name: then there is nothing to remove any more. */
-static bool sweep_file(int dir_fd, const char *temp)
+static bool sweep_file(int dir_fd, const char *temp, bool dry_run)
 {
     int fd = openat(dir_fd, temp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
     struct stat st;
     bool removed = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-                   unlinkat(dir_fd, temp, 0) == 0;
+                   (dry_run || unlinkat(dir_fd, temp, 0) == 0);
     close(fd);
     return removed;
 }
 
 /* name: only its temporary files; NULL: all of the folder's. */
-static enum err_code sweep_folder(int dir_fd, const char *path, const char *name, unsigned *removed,
-                                  struct err *err)
+static enum err_code sweep_folder(int dir_fd, const char *path, const char *name, bool dry_run,
+                                  unsigned *removed, struct err *err)
 {
     struct names names = {0};
     enum err_code rc = read_names(dir_fd, path, &names, err);
     *removed = 0;
     for (size_t i = 0; rc == ERR_OK && i < names.count; i++)
-        if (is_temp_name(names.items[i], name) && sweep_file(dir_fd, names.items[i]))
+        if (is_temp_name(names.items[i], name) && sweep_file(dir_fd, names.items[i], dry_run))
             ++*removed;
     names_free(&names);
     return rc;
@@ -358,8 +360,9 @@ static enum err_code sweep_folder(int dir_fd, const char *path, const char *name
 
 struct folder {
     struct store base;
-    int dir_fd; /* owned */
-    char *path; /* absolute */
+    int dir_fd;  /* owned */
+    int lock_fd; /* owned; -1: not locked */
+    char *path;  /* absolute */
 };
 
 static char *path_of(const struct folder *f, const char *name)
@@ -367,10 +370,11 @@ static char *path_of(const struct folder *f, const char *name)
     return xasprintf("%s/%s", strcmp(f->path, "/") == 0 ? "" : f->path, name);
 }
 
-static enum err_code folder_create(struct store *base, const char *name, bool replace, struct sink **out,
-                                   struct err *err)
+static enum err_code folder_create(struct store *base, const char *name, uint64_t most_bytes, bool replace,
+                                   struct sink **out, struct err *err)
 {
     struct folder *f = (struct folder *)base;
+    (void)most_bytes; /* a file takes any number */
     int dir_fd = fcntl(f->dir_fd, F_DUPFD_CLOEXEC, 0);
     if (dir_fd < 0)
         return err_set_errno(err, ERR_STORAGE, errno, "cannot use folder %s", f->path);
@@ -431,15 +435,41 @@ static enum err_code folder_remove(struct store *base, const char *name, struct 
     return errnum == 0 ? ERR_OK : err_set_errno(err, ERR_STORAGE, errnum, "cannot sync folder %s", f->path);
 }
 
-static enum err_code folder_sweep(struct store *base, unsigned *removed, struct err *err)
+/* A lock tells exactly who lives: nothing needs to grow stale. */
+static enum err_code folder_sweep(struct store *base, int64_t stale_after_ms, bool dry_run, unsigned *removed,
+                                  struct err *err)
 {
     struct folder *f = (struct folder *)base;
-    return sweep_folder(f->dir_fd, f->path, NULL, removed, err);
+    (void)stale_after_ms;
+    return sweep_folder(f->dir_fd, f->path, NULL, dry_run, removed, err);
+}
+
+/* The file stays: removing it would let two hold locks on two files of one name. */
+static enum err_code folder_lock(struct store *base, struct err *err)
+{
+    struct folder *f = (struct folder *)base;
+    if (f->lock_fd >= 0)
+        return ERR_OK;
+    int fd = openat(f->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_set_errno(err, ERR_STORAGE, errno, "cannot lock %s", f->path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int errnum = errno;
+        close(fd);
+        if (errnum == EWOULDBLOCK)
+            return err_set(err, ERR_LOCKED, "another run holds the lock of %s (%s/" LOCK_NAME ")", f->path,
+                           f->path);
+        return err_set_errno(err, ERR_STORAGE, errnum, "cannot lock %s", f->path);
+    }
+    f->lock_fd = fd;
+    return ERR_OK;
 }
 
 static void folder_free(struct store *base)
 {
     struct folder *f = (struct folder *)base;
+    if (f->lock_fd >= 0)
+        close(f->lock_fd);
     close(f->dir_fd);
     free(f->path);
     free(base->url);
@@ -467,8 +497,8 @@ static enum err_code open_folder(const char *path, bool make, int *out, struct e
 
 enum err_code store_folder_open(const char *path, bool make, struct store **out, struct err *err)
 {
-    static const struct store_ops ops = {folder_create, folder_open,  folder_list,
-                                         folder_remove, folder_sweep, folder_free};
+    static const struct store_ops ops = {folder_create, folder_open, folder_list, folder_remove,
+                                         folder_sweep,  folder_lock, folder_free};
     int fd;
     enum err_code rc = open_folder(path, make, &fd, err);
     if (rc != ERR_OK)
@@ -483,6 +513,7 @@ enum err_code store_folder_open(const char *path, bool make, struct store **out,
     f->base.ops = &ops;
     f->base.url = xasprintf("file://%s", strcmp(absolute, "/") == 0 ? "" : absolute);
     f->dir_fd = fd;
+    f->lock_fd = -1;
     f->path = absolute;
     *out = &f->base;
     return ERR_OK;
@@ -500,7 +531,7 @@ enum err_code sink_file_create(const char *path, struct sink **out, struct err *
     unsigned removed;
     enum err_code rc = open_folder(parent, false, &dir_fd, err);
     if (rc == ERR_OK) {
-        rc = sweep_folder(dir_fd, parent, name, &removed, err);
+        rc = sweep_folder(dir_fd, parent, name, false, &removed, err);
         if (rc == ERR_OK)
             rc = file_create(dir_fd, name, path, false, out, err);
         else

@@ -19,6 +19,9 @@
 #define STORED_MAX_BYTES ((size_t)3 << 30)
 /* With --count-check auto, tables up to this many rows are counted: it costs little there. */
 #define COUNT_AUTO_ROWS 250000
+/* What an archive and a table in it take besides rows. */
+#define ARCHIVE_SPARE_BYTES ((uint64_t)1 << 20)
+#define TABLE_SPARE_BYTES   ((uint64_t)64 << 10)
 
 /* A finished member on its way to the tar writer. */
 struct packed {
@@ -235,6 +238,16 @@ static uint64_t rows_expected(const struct plan *p, unsigned count)
     return rows;
 }
 
+/* The catalogue's sizes are wrong by up to twice, and the text of a row may be twice as long as the row
+ * (small integers and times are); what is then left of it after compression is not counted on. */
+static uint64_t most_bytes(const struct plan *p, unsigned count)
+{
+    uint64_t bytes = ARCHIVE_SPARE_BYTES;
+    for (unsigned i = 0; i < count; i++)
+        bytes += 4 * p->tables[i].bytes_estimate + TABLE_SPARE_BYTES;
+    return bytes;
+}
+
 /* Readers and the tar writer, until all rows are in the archive. */
 static enum err_code pump(struct dump *d, struct err *err)
 {
@@ -384,7 +397,7 @@ enum err_code dump_run(const struct run *run, const struct db_params *db, const 
     if (code == ERR_OK && options->dry_run)
         warn_of_engines(&d, true);
     if (code == ERR_OK && !options->dry_run)
-        code = open_sink(arg, &d.sink, err);
+        code = open_sink(arg, most_bytes(&d.plan, d.manifest->table_count), &d.sink, err);
     if (code == ERR_OK && !options->dry_run)
         code = take_snapshot(&d, db, control, err);
     if (code == ERR_OK && !options->dry_run)

@@ -33,8 +33,9 @@ struct dump_result {
     uint64_t archive_bytes;
 };
 
-/* Creates the sink with the archive's final name once plan and privileges are known. */
-typedef enum err_code dump_open_sink_fn(void *arg, struct sink **out, struct err *err);
+/* Creates the sink with the archive's final name once plan and privileges are known, before any table is
+ * locked or read.  most_bytes: an upper bound of the archive's size, as far as the catalogue tells. */
+typedef enum err_code dump_open_sink_fn(void *arg, uint64_t most_bytes, struct sink **out, struct err *err);
 
 /* On ERR_OK the archive was committed.  On any error nothing of it is visible. */
 enum err_code dump_run(const struct run *run, const struct db_params *db, const struct dump_options *options,

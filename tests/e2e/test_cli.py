@@ -8,7 +8,7 @@ import time
 
 from lib import TestCase, dbsafe, wait_until
 
-COMMANDS = ["dump", "restore", "undo", "verify", "list", "show", "help", "version"]
+COMMANDS = ["dump", "restore", "undo", "verify", "list", "show", "prune", "copy", "help", "version"]
 NAME = re.compile(r"^\d{8}T\d{6}Z-(?P<label>[A-Za-z0-9_-]+)-[0-9A-Za-z]+\.dbsafe\.tar$")
 
 

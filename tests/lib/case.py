@@ -57,3 +57,11 @@ class TestCase(unittest.TestCase):
         server = Server(**options)
         self.addCleanup(server.close)
         return server.start()
+
+    @classmethod
+    def use_radosgw(cls, **options):
+        """A private Ceph gateway that ends with the class; see lib/radosgw.py."""
+        from .radosgw import RadosGateway
+        gateway = RadosGateway(**options)
+        cls.addClassCleanup(gateway.close)
+        return gateway.start()

@@ -1,11 +1,9 @@
 """A private MariaDB server in a folder of its own, on a Unix socket (and 127.0.0.1 if asked for)."""
 
 import atexit
-import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -15,10 +13,10 @@ from pathlib import Path
 import pymysql
 
 from . import process
+from .daemon import PrivateFolder, free_ports
 from .paths import BUILD, FIXTURES, ROOT, TMP
 
 ROOT_PASSWORD = "harness-root-pw-Zq8x"  # must not appear in any output: see process.inspect
-PREFIX = "dbsafe-test-"
 # Commands that open no connection and so take no option file.
 OFFLINE = {"list", "show", "help", "version", "prune", "copy", "keygen", "status", "report", "schedule"}
 
@@ -43,19 +41,6 @@ def template():
     return folder
 
 
-def sweep():
-    """Removes folders of test runs that were killed. Those in use are locked; very young ones may be about to be."""
-    for folder in TMP.glob(PREFIX + "*"):
-        try:
-            if time.time() - folder.stat().st_mtime < 3600 or folder.stat().st_uid != os.getuid():
-                continue
-            with open(folder / "lock", "a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
-            continue
-
-
 class Server:
     """
     with Server(binlog=True) as server:
@@ -70,9 +55,8 @@ class Server:
     """
 
     def __init__(self, binlog=False, tcp=False, durable=False, log_file_size="48M", buffer_pool="64M", extra=()):
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TMP))
-        self._lock = open(self.folder / "lock", "w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._private = PrivateFolder()
+        self.folder = self._private.path
         self.data = self.folder / "data"
         self.socket = self.folder / "s"
         self.log = self.folder / "server.log"
@@ -113,9 +97,7 @@ class Server:
             argv += [f"--log-bin={self.folder}/binlog", "--server-id=1", "--binlog-format=ROW"]
         if self._tcp:
             if self.port is None:
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", 0))
-                    self.port = probe.getsockname()[1]
+                self.port, = free_ports(1)
             argv += ["--bind-address=127.0.0.1", f"--port={self.port}"]
         else:
             argv.append("--skip-networking")
@@ -177,11 +159,7 @@ class Server:
         """Ends the server and removes its folder (kept with DBSAFE_KEEP=1)."""
         self.kill()
         atexit.unregister(self.close)
-        if self._lock.closed:
-            return
-        self._lock.close()
-        if os.environ.get("DBSAFE_KEEP") != "1":
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._private.close()
 
     def __enter__(self):
         return self if self.running() else self.start()

@@ -1,4 +1,4 @@
-#include "store_sample.h"
+#include "support/store_sample.h"
 
 #include "cli/command.h"
 #include "cli/proof.h"

@@ -116,7 +116,9 @@ static void refuses_what_it_should(void **state)
         {"restore a b", "'b' is one argument too many for 'restore'"},
         {"list x", "'x' is one argument too many for 'list'"},
         {"undo a b", "'b' is one argument too many for 'undo'"},
-        {"prune", "'prune' is not in this version"},
+        {"copy", "'copy' needs ARCHIVE"},
+        {"prune x", "'x' is one argument too many for 'prune'"},
+        {"prune --keep-last 0", "--keep-last: '0' is not a number from 1 to"},
         {"snapshot create --instance x", "'snapshot' is not in this version"},
         {"rollback --point x", "'rollback' is not in this version"},
     };

@@ -51,6 +51,12 @@ static void lines(void **state)
          true,
          20,
          "dumping   50%  500/1"},
+        /* copying counts bytes only */
+        {{2000, "copying", 0, 0, 6 << 20},
+         {1000, "copying", 0, 0, 2 << 20},
+         true,
+         0,
+         "copying  6.0 MiB  4.0 MiB/s"},
         /* all done; more than estimated; nothing known; no time between the samples */
         {{2000, "loading", 1000, 1000, 0},
          {1000, "loading", 0, 1000, 0},

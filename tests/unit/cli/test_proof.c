@@ -81,6 +81,19 @@ static void can_be_taken_back(void **state)
     assert_ok(proof_remove(f->store, NAME, &err), &err);
 }
 
+static void goes_along_with_a_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    assert_ok(proof_copy(f->store, NAME, f->store, "copy.dbsafe.tar", RUN_ID, SIZE, &err), &err);
+    assert_int_equal(proof_read(f->store, "copy.dbsafe.tar", RUN_ID, SIZE).kind, PROOF_NONE);
+    write_proof(f, PROOF_RESTORED, 1000);
+    assert_ok(proof_copy(f->store, NAME, f->store, "copy.dbsafe.tar", RUN_ID, SIZE, &err), &err);
+    struct proof p = proof_read(f->store, "copy.dbsafe.tar", RUN_ID, SIZE);
+    assert_int_equal(p.kind, PROOF_RESTORED);
+    assert_string_equal(p.date, "1970-01-01T00:00:01Z");
+}
+
 static void what_is_no_proof_proves_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -108,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_stronger_one_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_for_its_archive_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(goes_along_with_a_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(can_be_taken_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_proof_proves_nothing, set_up, tear_down),
     };

@@ -92,6 +92,27 @@ static void put_past_the_maximum_is_a_bug(void **state)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
+static void a_secret_buffer_keeps_its_content_while_it_grows(void **state)
+{
+    (void)state;
+    struct buf b;
+    struct err err;
+    buf_init(&b, 10000);
+    b.secret = true;
+    for (int i = 0; i < 1000; i++)
+        assert_ok(buf_addf(&b, &err, "%03d", i), &err);
+    assert_int_equal(b.len, 3000);
+    for (int i = 0; i < 1000; i++) {
+        char want[16];
+        snprintf(want, sizeof want, "%03d", i);
+        assert_memory_equal(b.data + i * 3, want, 3);
+    }
+    buf_free(&b);
+    assert_null(b.data);
+    assert_true(b.secret);
+    assert_int_equal(b.max, 10000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +120,7 @@ int main(void)
         cmocka_unit_test(the_maximum_can_be_reached_but_not_passed),
         cmocka_unit_test(reserve_gives_room_behind_len),
         cmocka_unit_test(formats_and_ends_strings),
+        cmocka_unit_test(a_secret_buffer_keeps_its_content_while_it_grows),
         cmocka_unit_test(put_past_the_maximum_is_a_bug),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,12 +112,42 @@ static void a_removed_hook_is_not_running(void **state)
     cancel_free(own);
 }
 
+static void a_token_under_another_follows_it(void **state)
+{
+    (void)state;
+    struct cancel *parent = cancel_new(), *first = cancel_new_under(parent),
+                  *second = cancel_new_under(parent);
+    struct err why, err;
+    int woken = 0;
+    struct cancel_hook hook = {.wake = count_wake, .arg = &woken};
+    cancel_add_hook(second, &hook);
+    err_set(&why, ERR_STORAGE, "own");
+    cancel_fire(first, &why);
+    assert_err(cancel_check(first, &err), ERR_STORAGE, &err);
+    assert_false(cancel_fired(parent));
+    assert_false(cancel_fired(second));
+    err_set(&why, ERR_SIGTERM, "the command's");
+    cancel_fire(parent, &why);
+    assert_err(cancel_check(second, &err), ERR_SIGTERM, &err);
+    assert_err(cancel_check(first, &err), ERR_STORAGE, &err);
+    assert_int_equal(woken, 1);
+    cancel_remove_hook(second, &hook);
+    cancel_free(second);
+    cancel_free(first);
+    struct cancel *late = cancel_new_under(parent);
+    assert_true(cancel_fired(late));
+    cancel_free(late);
+    cancel_free(parent);
+    cancel_free(cancel_new_under(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_first_error_counts),
         cmocka_unit_test(removed_hooks_do_not_run_and_late_ones_do_at_once),
         cmocka_unit_test(no_token_is_never_fired),
+        cmocka_unit_test(a_token_under_another_follows_it),
         cmocka_unit_test(a_removed_hook_is_not_running),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

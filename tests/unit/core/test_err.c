@@ -99,6 +99,17 @@ static void copies(void **state)
     assert_int_equal(b.code, ERR_INTERNAL);
 }
 
+static void recoding_keeps_the_text(void **state)
+{
+    (void)state;
+    struct err err;
+    err_set(&err, ERR_AWS, "denied");
+    assert_int_equal(err_recode(&err, ERR_CONFIG), ERR_CONFIG);
+    assert_int_equal(err.code, ERR_CONFIG);
+    assert_string_equal(err.text, "denied");
+    assert_int_equal(err_recode(NULL, ERR_CONFIG), ERR_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +119,7 @@ int main(void)
         cmocka_unit_test(the_text_may_be_among_its_own_arguments),
         cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(copies),
+        cmocka_unit_test(recoding_keeps_the_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

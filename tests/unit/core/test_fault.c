@@ -51,7 +51,7 @@ static int write_object(void *arg)
     setenv("DBSAFE_FAULT", f->fault, 1);
     if (f->small)
         return (int)store_put_small(f->store, "x", "new", 3, &err);
-    enum err_code rc = store_create(f->store, "x", &sink, &err);
+    enum err_code rc = store_create(f->store, "x", 0, &sink, &err);
     if (rc == ERR_OK)
         rc = sink_write(sink, "first ", 6, &err);
     if (rc == ERR_OK)
@@ -164,7 +164,7 @@ static void a_kill_before_the_name_leaves_nothing_listed(void **state)
         assert_true(killed(run(f, faults[i])));
         assert_int_equal(count_listed(f), 0);
         assert_int_equal(count_files(f), 1);
-        assert_ok(store_sweep(f->store, &removed, &err), &err);
+        assert_ok(store_sweep(f->store, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
         assert_int_equal(removed, 1);
         assert_int_equal(count_files(f), 0);
     }
@@ -189,7 +189,7 @@ static void a_stopped_writer_is_not_swept_and_goes_on(void **state)
     assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
     assert_true(WIFSTOPPED(status));
     assert_int_equal(count_listed(f), 0);
-    assert_ok(store_sweep(f->store, &removed, &err), &err);
+    assert_ok(store_sweep(f->store, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
     assert_int_equal(removed, 0);
     assert_int_equal(kill(pid, SIGCONT), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -225,7 +225,7 @@ static void a_writer_evades_a_sweeper(void **state)
         if (sweeper_is_done) {
             struct err err;
             unsigned removed;
-            assert_ok(store_sweep(f->store, &removed, &err), &err);
+            assert_ok(store_sweep(f->store, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
             assert_int_equal(removed, 1);
         } else {
             fd = open(temp, O_RDONLY | O_CLOEXEC);

@@ -18,6 +18,13 @@ const char *__tsan_default_options(void)
     return "allocator_may_return_null=1";
 }
 
+static void secrets_may_be_null(void **state)
+{
+    (void)state;
+    secret_free(NULL);
+    secret_free(xstrdup("hunter2"));
+}
+
 static void sizes_are_checked(void **state)
 {
     (void)state;
@@ -78,9 +85,8 @@ static void no_memory_ends_the_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_are_checked),
-        cmocka_unit_test(nothing_is_something),
-        cmocka_unit_test(strings),
+        cmocka_unit_test(secrets_may_be_null),        cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(nothing_is_something),       cmocka_unit_test(strings),
         cmocka_unit_test(no_memory_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

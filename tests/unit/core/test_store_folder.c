@@ -93,7 +93,7 @@ static void folders_are_made_private_whatever_the_umask(void **state)
     for (int round = 0; round < 2; round++) {
         const char *name = round == 0 ? "closed" : "open";
         before = umask(round == 0 ? 0777 : 0);
-        rc = store_create(s, name, &sink, &err);
+        rc = store_create(s, name, 0, &sink, &err);
         umask(before);
         assert_ok(rc, &err);
         assert_ok(sink_commit(sink, &err), &err);
@@ -158,17 +158,17 @@ static void nothing_remains_of_an_abort(void **state)
     struct store *s = open_store(*state);
     struct sink *sink;
     struct err err;
-    assert_ok(store_create(s, "x", &sink, &err), &err);
+    assert_ok(store_create(s, "x", 0, &sink, &err), &err);
     assert_ok(sink_write(sink, "abc", 3, &err), &err);
     assert_int_equal(count_files(*state), 1);
     sink_free(sink);
     assert_int_equal(count_files(*state), 0);
-    assert_ok(store_create(s, "x", &sink, &err), &err);
+    assert_ok(store_create(s, "x", 0, &sink, &err), &err);
     assert_ok(sink_commit(sink, &err), &err);
     assert_err(sink_commit(sink, &err), ERR_INTERNAL, &err);
     sink_free(sink);
     assert_int_equal(count_files(*state), 1);
-    assert_err(store_create(s, "x", &sink, &err), ERR_REFUSED, &err);
+    assert_err(store_create(s, "x", 0, &sink, &err), ERR_REFUSED, &err);
     assert_int_equal(count_files(*state), 1);
     store_free(s);
 }
@@ -190,7 +190,10 @@ static void a_sweep_takes_only_our_temporary_files(void **state)
         touch(*state, kept[i]);
     touch(*state, ".a.0123456789abcdef.tmp");
     touch(*state, ".b.c.tar.00000000000000ff.tmp");
-    assert_ok(store_sweep(s, &removed, &err), &err);
+    assert_ok(store_sweep(s, STORE_STALE_AFTER_MS, true, &removed, &err), &err);
+    assert_int_equal(removed, 2);
+    assert_int_equal(count_files(*state), 2 + (int)(sizeof kept / sizeof kept[0]));
+    assert_ok(store_sweep(s, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
     assert_int_equal(removed, 2);
     assert_int_equal(count_files(*state), (int)(sizeof kept / sizeof kept[0]));
     store_free(s);
@@ -208,7 +211,7 @@ static int write_until_killed(void *arg)
     struct sink *sink;
     struct err err;
     if (store_folder_open(w->path, false, &s, &err) != ERR_OK ||
-        store_create(s, "x", &sink, &err) != ERR_OK || sink_write(sink, "half", 4, &err) != ERR_OK ||
+        store_create(s, "x", 0, &sink, &err) != ERR_OK || sink_write(sink, "half", 4, &err) != ERR_OK ||
         write(w->ready, "r", 1) != 1)
         return 1;
     for (;;)
@@ -226,18 +229,55 @@ static void a_sweep_leaves_what_another_process_writes(void **state)
     struct writer w = {.path = *state, .ready = fds[1]};
     pid_t pid = child_start(write_until_killed, &w);
     assert_int_equal(read(fds[0], &byte, 1), 1);
-    assert_ok(store_sweep(s, &removed, &err), &err);
+    assert_ok(store_sweep(s, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
     assert_int_equal(removed, 0);
     assert_int_equal(count_files(*state), 1);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(count_files(*state), 1);
     assert_int_equal(count_listed(s), 0);
-    assert_ok(store_sweep(s, &removed, &err), &err);
+    assert_ok(store_sweep(s, STORE_STALE_AFTER_MS, false, &removed, &err), &err);
     assert_int_equal(removed, 1);
     assert_int_equal(count_files(*state), 0);
     close(fds[0]);
     close(fds[1]);
+    store_free(s);
+}
+
+static void a_lock_keeps_others_out_until_its_store_is_freed(void **state)
+{
+    struct store *first = open_store(*state), *second = open_store(*state);
+    struct sink *sink;
+    struct err err;
+    assert_ok(store_lock(first, &err), &err);
+    assert_ok(store_lock(first, &err), &err);
+    assert_err(store_lock(second, &err), ERR_LOCKED, &err);
+    assert_int_equal(count_listed(first), 0);
+    assert_ok(store_create(second, "x", 0, &sink, &err), &err); /* writers are not kept out */
+    sink_free(sink);
+    store_free(first);
+    assert_ok(store_lock(second, &err), &err);
+    store_free(second);
+}
+
+static void places_are_told_as_paths(void **state)
+{
+    struct store *s = open_store(*state), *root = open_store("/");
+    char want[600];
+    char *place = store_location(s, "x.tar");
+    snprintf(want, sizeof want, "%s/x.tar", (char *)*state);
+    assert_string_equal(place, want);
+    free(place);
+    place = store_location(s, NULL);
+    assert_string_equal(place, *state);
+    free(place);
+    place = store_location(root, NULL);
+    assert_string_equal(place, "/");
+    free(place);
+    place = store_location(root, "x");
+    assert_string_equal(place, "/x");
+    free(place);
+    store_free(root);
     store_free(s);
 }
 
@@ -257,7 +297,7 @@ static enum err_code create_many(void *arg, struct err *err)
         char name[32];
         struct sink *sink = NULL;
         snprintf(name, sizeof name, "%d-%d", r->number, i);
-        rc = store_create(s, name, &sink, err);
+        rc = store_create(s, name, 0, &sink, err);
         if (rc == ERR_OK)
             rc = sink_write(sink, name, strlen(name), err);
         if (rc == ERR_OK)
@@ -275,7 +315,7 @@ static enum err_code sweep_often(void *arg, struct err *err)
     unsigned removed;
     enum err_code rc = store_folder_open(r->path, false, &s, err);
     for (int i = 0; i < 300 && rc == ERR_OK; i++)
-        rc = store_sweep(s, &removed, err);
+        rc = store_sweep(s, STORE_STALE_AFTER_MS, false, &removed, err);
     store_free(s);
     return rc;
 }
@@ -366,6 +406,8 @@ int main(void)
         TEST(a_single_file_has_the_same_guarantees),
         TEST(bad_paths_are_refused),
         TEST(a_long_file_name_has_a_temporary_one),
+        TEST(a_lock_keeps_others_out_until_its_store_is_freed),
+        TEST(places_are_told_as_paths),
         TEST(writers_and_sweepers_do_not_hurt_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #include "support/test.h"
 
-#include "cli/archive_name.h"
+#include "archive/name.h"
 
 #include <string.h>
 
@@ -102,12 +102,24 @@ static void labels_from_names(void **state)
     }
 }
 
+static void are_in_order_of_time(void **state)
+{
+    (void)state;
+    const char *a = "20231114T221320Z-b-0123456789ab.dbsafe.tar",
+               *b = "20231114T221321Z-a-0123456789ab.dbsafe.tar",
+               *c = "20231114T221320Z-a-0123456789ab.dbsafe.tar";
+    assert_true(archive_name_compare(a, 9, b, 1) < 0);
+    assert_true(archive_name_compare(b, 1, a, 9) > 0);
+    assert_true(archive_name_compare(a, 1, c, 2) < 0); /* the same second: finished first */
+    assert_true(archive_name_compare(a, 1, c, 1) > 0);
+    assert_int_equal(archive_name_compare(a, 1, a, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_and_parses_back),
-        cmocka_unit_test(does_not_parse_other_names),
-        cmocka_unit_test(labels),
+        cmocka_unit_test(formats_and_parses_back), cmocka_unit_test(does_not_parse_other_names),
+        cmocka_unit_test(are_in_order_of_time),    cmocka_unit_test(labels),
         cmocka_unit_test(labels_from_names),
     };
     return cmocka_run_group_tests_name("cli/archive_name", tests, NULL, NULL);

@@ -2,8 +2,8 @@
  * Names of archives in a store, <YYYYMMDDThhmmssZ>-<label>-<run id>.dbsafe.tar, and the labels in them.
  * The byte order of such names is their order in time, to the second.  Pure functions.
  */
-#ifndef DBSAFE_CLI_ARCHIVE_NAME_H
-#define DBSAFE_CLI_ARCHIVE_NAME_H
+#ifndef DBSAFE_ARCHIVE_NAME_H
+#define DBSAFE_ARCHIVE_NAME_H
 
 #include "core/clock.h"
 #include "core/err.h"
@@ -25,6 +25,9 @@ void archive_name_format(int64_t created_ms, const char *label, const char *run_
 /* False when the name is not of this form. */
 bool archive_name_parse(const char *name, struct archive_name *out);
 bool archive_name_has_suffix(const char *name);
+/* Less than, equal to or greater than 0 as the first was taken before, with or after the second: by the time
+ * in the name, which has no more than seconds, then by when the object was finished. */
+int archive_name_compare(const char *a, int64_t a_modified_ms, const char *b, int64_t b_modified_ms);
 
 /* Letters, digits, _ and -, at most 40, not starting with -.  "latest" is taken by the command line. */
 bool label_is_valid(const char *label);

@@ -1,6 +1,6 @@
-/* A folder store with real archives for the tests of the command line. */
-#ifndef DBSAFE_TESTS_UNIT_CLI_STORE_SAMPLE_H
-#define DBSAFE_TESTS_UNIT_CLI_STORE_SAMPLE_H
+/* A folder store with real archives for the tests. */
+#ifndef DBSAFE_TESTS_SUPPORT_STORE_SAMPLE_H
+#define DBSAFE_TESTS_SUPPORT_STORE_SAMPLE_H
 
 #include "support/sample.h"
 #include "support/test.h"
@@ -14,7 +14,7 @@ static inline void put_sample(const char *folder, const char *name)
     struct store *store;
     struct sink *sink;
     assert_ok(store_folder_open(folder, true, &store, &err), &err);
-    assert_ok(store_create(store, name, &sink, &err), &err);
+    assert_ok(store_create(store, name, 0, &sink, &err), &err);
     struct manifest *m = sample_write(sink);
     assert_ok(sink_commit(sink, &err), &err);
     sink_free(sink);

@@ -1,4 +1,4 @@
-#include "cli/archive_name.h"
+#include "archive/name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +23,14 @@ bool archive_name_has_suffix(const char *name)
 {
     size_t n = strlen(name), suffix = strlen(ARCHIVE_SUFFIX);
     return n > suffix && strcmp(name + n - suffix, ARCHIVE_SUFFIX) == 0;
+}
+
+int archive_name_compare(const char *a, int64_t a_modified_ms, const char *b, int64_t b_modified_ms)
+{
+    int order = strncmp(a, b, STAMP_BYTES);
+    if (order == 0 && a_modified_ms != b_modified_ms)
+        order = a_modified_ms < b_modified_ms ? -1 : 1;
+    return order != 0 ? order : strcmp(a, b);
 }
 
 /* "20261123T190405Z" by way of the ISO form that the clock reads. */

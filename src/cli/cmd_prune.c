@@ -1,0 +1,144 @@
+/* dbsafe prune: retention in a store, and what dead runs left there. */
+#include "cli/command.h"
+#include "cli/locate.h"
+#include "cli/output.h"
+#include "cli/prompt.h"
+#include "cli/settings.h"
+#include "recovery/prune.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static enum err_code confirm(const struct cli *cli, const struct prune_plan *p, struct err *err)
+{
+    char what[256], archives[FIGURE_BYTES], bytes[FIGURE_BYTES];
+    if (p->removals == 0)
+        return ERR_OK;
+    snprintf(what, sizeof what, "this removes %s (%s) without a way back",
+             figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes));
+    return prompt_confirm(cli, what, err);
+}
+
+static void log_result(const struct cli *cli, const struct prune_plan *p, unsigned leftovers)
+{
+    struct log *log = cli->run->log;
+    bool dry = options_flag(cli->options, OPTION_DRY_RUN);
+    char archives[FIGURE_BYTES], bytes[FIGURE_BYTES], left[FIGURE_BYTES];
+    for (size_t i = 0; i < p->count; i++)
+        if (p->archives[i].fate == PRUNE_UNREADABLE)
+            log_warn(log, "%s cannot be read: it is kept, and not counted as one of the newest",
+                     p->archives[i].name);
+    log_info(log, "%s%s (%s) and %s of runs that died%s", dry ? "dry run: " : "removed ",
+             figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
+             figure_of(leftovers, "leftover", left), dry ? " would be removed" : "");
+}
+
+static void put_removed(struct json_out *j, const struct prune_plan *p)
+{
+    char created[CLOCK_ISO_BYTES];
+    json_out_array_open(j, "removed");
+    for (size_t i = 0; i < p->count; i++) {
+        const struct prune_archive *a = &p->archives[i];
+        if (a->fate != PRUNE_REMOVE)
+            continue;
+        clock_format_iso(a->created_ms, created);
+        json_out_object_open(j, NULL);
+        json_out_string(j, "name", a->name);
+        json_out_string(j, "label", a->label);
+        json_out_string(j, "created", created);
+        json_out_uint(j, "bytes", a->bytes);
+        json_out_object_close(j);
+    }
+    json_out_array_close(j);
+}
+
+static enum err_code answer(struct cli *cli, const struct store *store, const struct prune_plan *p,
+                            unsigned leftovers, struct err *err)
+{
+    struct buf out;
+    struct json_out j;
+    char *place = store_location(store, NULL);
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    json_out_string(&j, "store", place);
+    put_removed(&j, p);
+    json_out_uint(&j, "removed_bytes", p->bytes);
+    json_out_uint(&j, "kept", p->count - p->removals);
+    json_out_uint(&j, "companions", p->companion_count);
+    json_out_uint(&j, "leftovers", leftovers);
+    json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
+    json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    free(place);
+    return code;
+}
+
+static enum err_code print_names(const struct prune_plan *p, struct err *err)
+{
+    struct buf out;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->archives[i].fate == PRUNE_REMOVE)
+            output_line(&out, "%s", p->archives[i].name);
+    enum err_code code = output_write(STDOUT_FILENO, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static enum err_code prune_store(struct cli *cli, struct store *store, const struct prune_options *options,
+                                 struct prune_plan *plan, struct err *err)
+{
+    bool dry = options_flag(cli->options, OPTION_DRY_RUN);
+    unsigned leftovers = 0;
+    enum err_code code = dry ? ERR_OK : store_lock(store, err);
+    if (code == ERR_OK)
+        code = store_sweep(store, settings_stale_after_ms(cli->options), dry, &leftovers, err);
+    if (code == ERR_OK)
+        code = prune_plan_make(cli->run, store, options, plan, err);
+    if (code == ERR_OK && !dry)
+        code = confirm(cli, plan, err);
+    if (code == ERR_OK && !dry)
+        code = prune_plan_apply(cli->run, store, plan, err);
+    if (code != ERR_OK)
+        return code;
+    log_result(cli, plan, leftovers);
+    if (options_flag(cli->options, OPTION_JSON))
+        return answer(cli, store, plan, leftovers, err);
+    return print_names(plan, err);
+}
+
+static enum err_code run_prune(struct cli *cli, struct err *err)
+{
+    const struct options *o = cli->options;
+    struct prune_options options = {.keep_last = (unsigned)options_number(o, OPTION_KEEP_LAST),
+                                    .label = options_text(o, OPTION_LABEL)};
+    struct prune_plan plan = {0};
+    struct store *store;
+    if (options.label && !label_is_valid(options.label))
+        return err_set(err, ERR_USAGE, "'%s' is not a label: letters, digits, _ and -, at most 40",
+                       options.label);
+    enum err_code code = locate_store(cli, false, &store, err);
+    if (code != ERR_OK)
+        return code;
+    code = prune_store(cli, store, &options, &plan, err);
+    prune_plan_free(&plan);
+    store_free(store);
+    return code;
+}
+
+const struct command command_prune = {
+    .id = COMMAND_PRUNE,
+    .name = "prune",
+    .operands = "",
+    .summary = "remove old archives and what dead runs left",
+    .description = "Removes what dead runs left unfinished in the store and, with --keep-last, the older "
+                   "archives of each "
+                   "label with their"
+                   " proofs; it asks before. The newest archive of a label that can be read is never "
+                   "removed. The names of the "
+                   "removed archives go to standard output.",
+    .run = run_prune,
+};

@@ -1,0 +1,55 @@
+/*
+ * Retention: which archives of a store are no longer wanted, and their removal with all that belongs to them.
+ *
+ * Archives are grouped by the label in their name.  Of each label the newest keep_last that can be read stay,
+ * and so do unreadable ones among them: a damaged archive never counts as one of those that are kept, and the
+ * newest readable one of a label is never removed.  Objects with other names are left alone.
+ *
+ * The caller holds the store's lock and uses all this from one thread.
+ */
+#ifndef DBSAFE_RECOVERY_PRUNE_H
+#define DBSAFE_RECOVERY_PRUNE_H
+
+#include "archive/name.h"
+#include "core/run.h"
+#include "core/store.h"
+
+struct prune_options {
+    unsigned keep_last; /* 0: no archive is removed */
+    const char *label;  /* archives of this label only; NULL: all */
+};
+
+enum prune_fate {
+    PRUNE_KEEP, /* one of the newest of its label, or not asked for */
+    PRUNE_UNREADABLE /* kept, and not counted as one of the newest */,
+    PRUNE_REMOVE
+};
+
+struct prune_archive {
+    char *name;
+    char label[LABEL_BYTES];
+    int64_t created_ms, modified_ms;
+    uint64_t bytes;
+    enum prune_fate fate;
+};
+
+struct prune_plan {
+    struct prune_archive *archives; /* all that were considered, the oldest first */
+    size_t count;
+    char **companions; /* objects named after an archive that goes, or that has been gone for an hour */
+    size_t companion_count;
+    unsigned removals; /* archives that go */
+    uint64_t bytes;    /* of these */
+};
+
+/* Reads the store; changes nothing.  Release with prune_plan_free, on failure too. */
+enum err_code prune_plan_make(const struct run *run, struct store *store, const struct prune_options *options,
+                              struct prune_plan *out, struct err *err);
+void prune_plan_free(struct prune_plan *p);
+
+/* Removes what the plan says, the oldest first, an archive before its companions; what is gone already is no
+ * error. */
+enum err_code prune_plan_apply(const struct run *run, struct store *store, const struct prune_plan *plan,
+                               struct err *err);
+
+#endif

@@ -1,0 +1,221 @@
+#include "s3/mark.h"
+
+#include "core/mem.h"
+#include "s3/digest.h"
+#include "s3/uploads.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FOLDER       ".dbsafe/"
+#define HOST_ALLOWED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+#define NOBODY       "unknown"
+
+static const char *const kinds[] = {[MARK_UPLOAD] = "upload", [MARK_LOCK] = "lock"};
+
+/* ---- owners ---- */
+
+/* The first bytes of a file of /proc as text; false when there is none. */
+static bool read_file(const char *proc, const char *name, char *out, size_t room)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", proc, name);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    size_t n = fread(out, 1, room - 1, f);
+    fclose(f);
+    out[n] = '\0';
+    return n > 0;
+}
+
+/* When a process was started: field 22 of proc(5)'s stat; the name in field 2 may hold anything, brackets
+ * too.  A zombie (field 3) works no more. */
+static bool read_start(const char *proc, long pid, unsigned long long *started)
+{
+    char name[64], text[1024], state;
+    snprintf(name, sizeof name, "%ld/stat", pid);
+    if (!read_file(proc, name, text, sizeof text))
+        return false;
+    const char *end = strrchr(text, ')');
+    return end &&
+           sscanf(end + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                  &state, started) == 2 &&
+           state != 'Z' && state != 'X';
+}
+
+/* One boot of one kernel, and within it one namespace of process ids. */
+static bool read_machine(const char *proc, char out[17])
+{
+    char text[1024], path[512];
+    struct s3_digest digest;
+    if (!read_file(proc, "sys/kernel/random/boot_id", text, 64))
+        return false;
+    size_t n = strlen(text);
+    snprintf(path, sizeof path, "%s/self/ns/pid", proc);
+    ssize_t got = readlink(path, text + n, sizeof text - n - 1);
+    if (got <= 0 || s3_digest_of(text, n + (size_t)got, false, &digest, NULL) != ERR_OK)
+        return false;
+    snprintf(out, 17, "%.16s", digest.sha256_hex);
+    return true;
+}
+
+bool mark_owner_self(const char *proc, const char *host, long pid, struct mark_owner *out)
+{
+    *out = (struct mark_owner){.pid = pid};
+    snprintf(out->host, sizeof out->host, "%s", host);
+    for (char *p = out->host; *p; p++)
+        if (strchr(HOST_ALLOWED, *p) == NULL)
+            *p = '_';
+    if (out->host[0] == '\0')
+        snprintf(out->host, sizeof out->host, NOBODY);
+    if (read_machine(proc, out->machine) && read_start(proc, pid, &out->started))
+        return true;
+    snprintf(out->machine, sizeof out->machine, NOBODY);
+    return false;
+}
+
+enum mark_life mark_owner_life(const char *proc, const struct mark_owner *self,
+                               const struct mark_owner *owner)
+{
+    unsigned long long started;
+    if (strcmp(self->machine, NOBODY) == 0 || strcmp(self->machine, owner->machine) != 0)
+        return MARK_ELSEWHERE;
+    return read_start(proc, owner->pid, &started) && started == owner->started ? MARK_ALIVE : MARK_DEAD;
+}
+
+void mark_owner_format(const struct mark_owner *o, char out[MARK_OWNER_BYTES])
+{
+    snprintf(out, MARK_OWNER_BYTES, "%s/%s-%ld-%llu", o->host, o->machine, o->pid, o->started);
+}
+
+bool mark_owner_parse(const char *text, size_t length, struct mark_owner *out)
+{
+    char copy[MARK_OWNER_BYTES], again[MARK_OWNER_BYTES];
+    *out = (struct mark_owner){.pid = 0};
+    if (length >= sizeof copy)
+        return false;
+    snprintf(copy, sizeof copy, "%.*s", (int)length, text);
+    if (sscanf(copy, "%40[^/]/%16[0-9a-z]-%ld-%llu", out->host, out->machine, &out->pid, &out->started) != 4)
+        return false;
+    mark_owner_format(out, again);
+    return out->pid > 0 && strcmp(copy, again) == 0;
+}
+
+static void own(struct mark_owner *out)
+{
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    mark_owner_self("/proc", host, (long)getpid(), out);
+}
+
+/* ---- setting and clearing ---- */
+
+/* "<prefix>/.dbsafe/upload/<host>/<machine>-<pid>-<started>/<name>" */
+static char *key_of(const struct s3_bucket *b, enum mark_kind kind, const char *name)
+{
+    struct mark_owner self;
+    char owner[MARK_OWNER_BYTES];
+    own(&self);
+    mark_owner_format(&self, owner);
+    char *tail = xasprintf(FOLDER "%s/%s/%s", kinds[kind], owner, name);
+    char *key = s3_bucket_key(b, tail);
+    free(tail);
+    return key;
+}
+
+/* All uploads of this key, which is this process's alone: a lost answer may have made a second one. */
+static enum err_code abort_all(struct s3_bucket *b, struct aws_client *client, const char *key,
+                               struct err *err)
+{
+    struct arena *arena = arena_new();
+    struct s3_upload_page all;
+    enum err_code rc = s3_uploads_list(b, client, key, arena, &all, NULL, err);
+    for (size_t i = 0; rc == ERR_OK && i < all.count; i++)
+        if (strcmp(all.items[i].key, key) == 0)
+            rc = s3_upload_abort_empty(b, client, key, all.items[i].id, err);
+    arena_free(arena);
+    return rc;
+}
+
+enum err_code s3_mark_set(struct s3_bucket *b, struct aws_client *client, enum mark_kind kind,
+                          const char *name, struct s3_mark *out, struct err *err)
+{
+    struct s3_call c;
+    *out = (struct s3_mark){.key = key_of(b, kind, name)};
+    s3_call_init(&c, b, "POST", out->key);
+    s3_call_query(&c, "uploads", "");
+    c.call.wants_xml = true;
+    enum err_code rc = s3_call_send(&c, client, err);
+    const char *id = rc == ERR_OK ? xml_text(xml_root(c.answer.xml), "UploadId", NULL) : "";
+    if (rc == ERR_OK && !*id)
+        rc = err_set(err, ERR_STORAGE, "the server gave no upload id");
+    out->lost = c.answer.ambiguous || c.answer.http.status == 0;
+    if (rc == ERR_OK)
+        out->upload_id = xstrdup(id);
+    s3_call_end(&c);
+    return rc == ERR_OK ? rc : err_wrap(err, "set a mark in s3://%s/%s", b->url.bucket, b->url.prefix);
+}
+
+void s3_mark_clear(struct s3_bucket *b, struct aws_client *client, struct s3_mark *m)
+{
+    struct err err;
+    enum err_code rc = ERR_OK;
+    if (client != NULL && m->upload_id != NULL)
+        rc = s3_upload_abort_empty(b, client, m->key, m->upload_id, &err);
+    if (client != NULL && rc == ERR_OK && m->lost)
+        rc = abort_all(b, client, m->key, &err);
+    if (rc != ERR_OK)
+        log_debug(b->run.log, "a mark stays until the next sweep: %s", err.text);
+    free(m->key);
+    free(m->upload_id);
+    *m = (struct s3_mark){0};
+}
+
+/* ---- finding ---- */
+
+/* Reads "<kind>/<host>/<owner>/<name>" behind the folder. */
+static bool parse_key(const char *text, struct s3_found_mark *out)
+{
+    for (enum mark_kind kind = MARK_UPLOAD; kind <= MARK_LOCK; kind++) {
+        size_t n = strlen(kinds[kind]);
+        if (strncmp(text, kinds[kind], n) != 0 || text[n] != '/')
+            continue;
+        const char *owner = text + n + 1, *slash = strrchr(owner, '/');
+        out->kind = kind;
+        out->name = slash ? slash + 1 : "";
+        return slash && *out->name && mark_owner_parse(owner, (size_t)(slash - owner), &out->owner);
+    }
+    return false;
+}
+
+enum err_code s3_marks_read(struct s3_bucket *b, struct aws_client *client, struct arena *arena,
+                            struct s3_found_marks *out, bool *denied, struct err *err)
+{
+    struct s3_upload_page all;
+    struct mark_owner self;
+    char *folder = s3_bucket_key(b, FOLDER);
+    size_t n = strlen(folder);
+    own(&self);
+    *out = (struct s3_found_marks){0};
+    enum err_code rc = s3_uploads_list(b, client, folder, arena, &all, denied, err);
+    if (rc == ERR_OK)
+        out->items = arena_calloc(arena, all.count + 1, sizeof *out->items);
+    for (size_t i = 0; rc == ERR_OK && i < all.count; i++) {
+        struct s3_found_mark *m = &out->items[out->count];
+        const struct s3_upload *u = &all.items[i];
+        if (strncmp(u->key, folder, n) != 0 || !parse_key(u->key + n, m))
+            continue;
+        m->key = u->key;
+        m->upload_id = u->id;
+        m->begun_ms = u->begun_ms;
+        m->life = mark_owner_life("/proc", &self, &m->owner);
+        out->count++;
+    }
+    free(folder);
+    return rc;
+}
