@@ -99,10 +99,10 @@ bool mark_owner_parse(const char *text, size_t length, struct mark_owner *out)
     if (length >= sizeof copy)
         return false;
     snprintf(copy, sizeof copy, "%.*s", (int)length, text);
-    if (sscanf(copy, "%40[^/]/%16[^-]-%ld-%llu", out->host, out->machine, &out->pid, &out->started) != 4)
+    if (sscanf(copy, "%40[^/]/%16[0-9a-z]-%ld-%llu", out->host, out->machine, &out->pid, &out->started) != 4)
         return false;
     mark_owner_format(out, again);
-    return strcmp(copy, again) == 0;
+    return out->pid > 0 && strcmp(copy, again) == 0;
 }
 
 static void own(struct mark_owner *out)

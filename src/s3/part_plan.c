@@ -8,7 +8,10 @@
 #define AUTO_MAX (32 * MIB)
 /* One size, and nothing known: 468 GiB. */
 #define ONE_SIZE_UNKNOWN (48 * MIB)
-/* How far growing reaches at least: so many times the bound, and so many times what the even parts hold. */
+/* Of a bound beyond that the even parts hold a part: growing alone would not reach far enough. */
+#define BOUND_SHARE ((uint64_t)16)
+/* How far growing reaches, if 5 GiB a part allow it: so many times the bound, and so many times what the even
+ * parts hold. */
 #define BEYOND_BOUND ((uint64_t)2)
 #define BEYOND_EVEN  ((uint64_t)8)
 #define GROWING      ((uint64_t)(S3_PARTS_MAX - S3_PARTS_EVEN))
@@ -42,14 +45,16 @@ static enum err_code check_fixed(uint64_t most_bytes, uint64_t fixed_bytes, stru
     return ERR_OK;
 }
 
-/* The sum of the growing parts is GROWING x first + step x GROWING^2 / 2. */
-static uint64_t step_for(uint64_t most_bytes, uint64_t first_bytes)
+/* The sum of the growing parts is GROWING x first + step x GROWING^2 / 2, as long as none is cut to 5 GiB. */
+static void let_grow(struct part_plan *p, uint64_t most_bytes)
 {
-    uint64_t even = first_bytes * S3_PARTS_EVEN, reach = BEYOND_EVEN * even;
+    uint64_t even = p->first_bytes * S3_PARTS_EVEN, reach = BEYOND_EVEN * even;
     uint64_t bound = most_bytes < UINT64_MAX / BEYOND_BOUND ? BEYOND_BOUND * most_bytes : UINT64_MAX;
     if (bound > reach)
         reach = bound;
-    return divide_up(divide_up(reach - even, GROWING * GROWING / 2), 64 << 10) * (64 << 10);
+    p->step_bytes = divide_up(divide_up(reach - even, GROWING * GROWING / 2), 64 << 10) * (64 << 10);
+    while (part_plan_capacity(p) < reach && p->step_bytes < S3_PART_MAX)
+        p->step_bytes += p->step_bytes / 4;
 }
 
 enum err_code part_plan_make(uint64_t most_bytes, uint64_t fixed_bytes, bool one_size, struct part_plan *out,
@@ -63,9 +68,12 @@ enum err_code part_plan_make(uint64_t most_bytes, uint64_t fixed_bytes, bool one
                                            : clamp(spread(most_bytes, S3_PARTS_MAX), AUTO_MIN, S3_PART_MAX);
         return ERR_OK;
     }
+    uint64_t share = spread(most_bytes / BOUND_SHARE, S3_PARTS_EVEN);
     out->first_bytes =
         most_bytes == 0 ? AUTO_MAX : clamp(spread(most_bytes, S3_PARTS_EVEN), AUTO_MIN, AUTO_MAX);
-    out->step_bytes = step_for(most_bytes, out->first_bytes);
+    if (share > AUTO_MAX)
+        out->first_bytes = clamp(share, AUTO_MAX, S3_PART_MAX);
+    let_grow(out, most_bytes);
     return ERR_OK;
 }
 

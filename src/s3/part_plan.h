@@ -4,7 +4,8 @@
  * S3 takes 10,000 parts of 5 MiB to 5 GiB, and how much will be written is known badly: the catalogue's sizes
  * are wrong by twice, compression is unknown.  So parts have one size, chosen from the upper bound, up to
  * part 8,192; from there on they grow by a fixed step that lets the rest reach far beyond the bound.  An
- * archive of up to 256 GiB thus never needs parts of more than 32 MiB.  Where all parts must have one size
+ * archive of up to 256 GiB thus never needs parts of more than 32 MiB, unless the bound is
+ * beyond 4 TiB.  Where all parts must have one size
  * nothing grows. Source of the limits: Amazon S3 User Guide, "Multipart upload limits".
  */
 #ifndef DBSAFE_S3_PART_PLAN_H

@@ -482,6 +482,9 @@ static enum err_code complete_rounds(struct s3_making *m, struct aws_client *cli
             return rc;
         if (outcome == COMPLETE_UNCONDITIONAL) {
             atomic_store(&m->bucket->no_conditional_complete, true);
+            rc = check_absent(m, client, err);
+            if (rc != ERR_OK)
+                return rc;
             continue;
         }
         enum err_code settled = look_after(m, client, bytes, outcome, &over, err);

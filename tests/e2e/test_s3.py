@@ -1,5 +1,6 @@
 """S3 as the store, on a real server (Ceph's gateway), judged by botocore and the stock aws client."""
 
+import concurrent.futures
 import hashlib
 import json
 import re
@@ -112,8 +113,8 @@ class Story(OnRadosgw):
         names = [f"2026010{1 + i % 9}T{i:06d}Z-many-{i:012x}.dbsafe.tar" for i in range(12)]
         for name in names:
             self.s3.put(self.bucket, self.key(name), data)
-        for i in range(1010):
-            self.s3.put(self.bucket, self.key(f"20260105-{i:05d}.txt"))
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: self.s3.put(self.bucket, self.key(f"20260105-{i:05d}.txt")), range(1010)))
         self.s3.put(self.bucket, self.prefix + "/", b"")  # as consoles make folders
         self.s3.put(self.bucket, self.prefix + ".dbsafe.tar", b"")
         self.assertEqual(sorted(self.listed()), sorted(names))
@@ -121,7 +122,7 @@ class Story(OnRadosgw):
 
     def test_unusual_prefixes(self):
         for prefix in ("", "a/b/c", "with space", "plus+and&more=?", "50%41percent", "ünïcödé/漢字", "..", "a/./b/../c", "dot.", "~tilde!*'()",
-                       "a//b", "quote\"<>|", "-dash", "x" * 700):
+                       "a//b", "quote\"<>|", "-dash", "x" * 450):
             with self.subTest(prefix):
                 self.use(self.gateway, prefix=prefix)
                 # a neighbour that only starts the same
@@ -237,7 +238,8 @@ class Refused(OnRadosgw):
         self.refused(3, ["AWS_SECRET_ACCESS_KEY"], env={"AWS_SECRET_ACCESS_KEY": None})
 
     def test_wrong_urls(self):
-        for url in ("s3://", "s3:///x", "s3:bucket", "s3://-case/x", "s3://a/x", "s3://buc ket/x", "s3://bucket?x=1/y", "http://bucket/x"):
+        for url in ("s3://", "s3:///x", "s3:bucket", "s3://buc ket/x", "s3://bucket?x=1/y", "http://bucket/x",
+                    "s3://-case/x", "s3://a/x", f"s3://{self.bucket}/" + "x" * 1000):
             with self.subTest(url):
                 self.dbsafe("dump", "bulk", store=url, check=2)
         for endpoint in ("ftp://127.0.0.1/", "not a url", "http://"):
@@ -265,9 +267,9 @@ class Refused(OnRadosgw):
 
     def test_a_quota(self):
         """What the server refuses in the middle ends with 5 and nothing left."""
-        self.gateway.quota(8 * MIB)
+        self.gateway.quota(1)
         try:
-            result = self.dbsafe("dump", "bulk", "--part-size", "5M", "--uploaders", "1", check=5)
+            result = self.dbsafe("dump", "bulk", "--part-size", "5M", check=5)
         finally:
             self.gateway.quota(-1)
         self.assertIn("QuotaExceeded", result.err)
@@ -356,7 +358,7 @@ class Economy(S3Case):
             with self.subTest(command):
                 self.stub.reset()
                 self.dbsafe(command, url, "--tables", "small", *args)
-                self.assertLess(self.received(), need + 256 * 1024, self.stub.trace())
+                self.assertLess(self.received(), need + 400000, self.stub.trace())  # and the end with the index, and a block
         self.assertEqual([n for n, in self.server.sql("SHOW TABLES FROM chosen")], ["small"])
         self.stub.reset()
         self.dbsafe("verify", url)
@@ -366,7 +368,7 @@ class Economy(S3Case):
     def test_show_takes_two_small_reads(self):
         url = self.put_archive()
         self.dbsafe("show", url)
-        reads = [r for r in self.stub.log("GetObject") if r.key.endswith(PARTS)]
+        reads = [r for r in self.stub.log("GetObject") if r.key.endswith(".tar")]
         self.assertLessEqual(len(reads), 2, self.stub.trace())
         self.assertTrue(all(r.status == 206 for r in reads), self.stub.trace())
         self.assertLess(self.received(), 100000)

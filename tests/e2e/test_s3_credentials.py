@@ -61,7 +61,8 @@ class FromServices(S3Case):
             ("EC2", {"AWS_EC2_METADATA_DISABLED": None, "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url}),
             ("web identity", {"AWS_WEB_IDENTITY_TOKEN_FILE": str(identity), "AWS_ROLE_ARN": ROLE, **sts}),
             ("assumed role", {"AWS_CONFIG_FILE": assume, "AWS_PROFILE": "role", **sts}),
-            ("assumed role, keys of the environment", {"AWS_CONFIG_FILE": assume, "AWS_PROFILE": "from-env", **sts,
+            # AWS_PROFILE would not do: the environment's keys go before it, in every SDK
+            ("assumed role, keys of the environment", {"AWS_CONFIG_FILE": assume, "DBSAFE_AWS_PROFILE": "from-env", **sts,
                                                        "AWS_ACCESS_KEY_ID": long_lived.access_key,
                                                        "AWS_SECRET_ACCESS_KEY": long_lived.secret_key}),
             ("assumed role, keys of the container", {"AWS_CONFIG_FILE": assume, "AWS_PROFILE": "from-ecs", **sts, **container}),
@@ -134,14 +135,15 @@ class FromServices(S3Case):
         result = self.dbsafe("list", env={**NO_KEYS, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/keys"}, check=3)
         self.assertIn("example.com", result.err)
 
-    def test_a_profile_goes_before_the_environment(self):
+    def test_a_named_profile_goes_before_the_environment(self):
         self.prepare()
         account = self.stub.account
         keys = self.write_aws_config(f"[named]\naws_access_key_id = {account.access_key}\naws_secret_access_key = {account.secret_key}\n", "named")
         wrong = {"AWS_ACCESS_KEY_ID": "AKIAWRONG", "AWS_SECRET_ACCESS_KEY": "harness-wrong-secret-Yw2m",
                  "AWS_SHARED_CREDENTIALS_FILE": keys, "AWS_CONFIG_FILE": "/dev/null"}
         self.dbsafe("list", env=wrong, check=3)
-        self.dbsafe("list", env={**wrong, "AWS_PROFILE": "named"})
+        self.dbsafe("list", env={**wrong, "AWS_PROFILE": "named"}, check=3)  # as in every SDK
+        self.dbsafe("list", "--aws-profile", "named", env=wrong)
 
     def test_a_process_gives_keys(self):
         self.prepare()

@@ -167,22 +167,22 @@ class Uploads(Faults):
                 stub.close()
 
     def test_an_object_that_appears_meanwhile_is_not_overwritten(self):
-        """With conditions and without: the other one's bytes stay, and ours are not left as an upload."""
-        for support in ("known", "ignored", "unknown"):
-            for path in (self.archive, self.make_small_archive(self.server)):
-                with self.subTest(f"{support} {path.name}"):
-                    stub = self.stub(conditional_put=support, conditional_complete=support)
-                    op = "CompleteMultipartUpload" if path == self.archive else "PutObject"
-                    hold = stub.plan.hold(op) if support == "known" else stub.plan.hold(*(("UploadPart", 1) if path == self.archive else ("ListObjectsV2", 2)))
-                    found = self.start("copy", path, "--to", self.store, "--part-size", "5M")
-                    wait_until(lambda: hold.arrived() or not found.running(), what=f"the {op}")
-                    stub.put(self.bucket, self.key(path.name), b"another's")
-                    hold.release()
-                    result = self.check_run(found)
-                    detail = f"{result}\n{stub.trace()}"
-                    self.assertEqual(result.rc, 10, detail)
-                    self.assertEqual(stub.get(self.bucket, self.key(path.name)), b"another's", detail)
-                    self.assertEqual(stub.uploads(self.bucket), [], detail)
+        """The other one's bytes stay, and nothing of ours does. Where the server ignores conditions there is a moment left."""
+        small = self.make_small_archive(self.server)
+        for support, path, op in (("known", self.archive, "CompleteMultipartUpload"), ("unknown", self.archive, "CompleteMultipartUpload"),
+                                  ("ignored", self.archive, "UploadPart"), ("known", small, "PutObject"), ("unknown", small, "PutObject")):
+            with self.subTest(f"{support} {path.name}"):
+                stub = self.stub(conditional_put=support, conditional_complete=support)
+                hold = stub.plan.hold(op)
+                found = self.start("copy", path, "--to", self.store, "--part-size", "5M")
+                wait_until(lambda: hold.arrived() or not found.running(), what=f"the {op}")
+                stub.put(self.bucket, self.key(path.name), b"another's")
+                hold.release()
+                result = self.check_run(found)
+                detail = f"{result}\n{stub.trace()}"
+                self.assertEqual(result.rc, 10, detail)
+                self.assertEqual(stub.get(self.bucket, self.key(path.name)), b"another's", detail)
+                self.assertEqual(stub.uploads(self.bucket), [], detail)
 
 
 class Dumps(Faults):
@@ -371,20 +371,15 @@ json.dump(keys, sys.stdout)
             self.dbsafe("copy", self.archive, "--to", self.store, env=env)
             self.assert_is(self.archive)
 
-    def test_keys_that_are_about_to_end_are_replaced_before(self):
+    def test_keys_that_are_about_to_end_make_no_flood(self):
+        """Each request finds that they should be replaced; whoever gives them is not asked each time."""
         stub = self.stub()
         state, env = self.keys_file("soon")
-        first, second = stub.add_temporary(), stub.add_temporary()
-        self.give(state, first, seconds=300)
-        hold = stub.plan.hold("UploadPart")
-        found = self.start("copy", self.archive, "--to", self.store, "--part-size", "5M", env=env)
-        wait_until(lambda: hold.arrived() or not found.running(), what="the first part")
-        self.give(state, second)
-        hold.release()
-        result = self.check_run(found)
-        self.assertEqual(result.rc, 0, f"{result}\n{stub.trace()}")
-        self.assertIn(second.account.access_key, stub.log("CompleteMultipartUpload")[-1].header("authorization"), stub.trace())
-        self.assertFalse(any(r.error == "ExpiredToken" for r in stub.log()))
+        self.give(state, stub.add_temporary(), seconds=300)
+        self.dbsafe("copy", self.archive, "--to", self.store, "--part-size", "5M", env=env)
+        self.assert_is(self.archive, stub.trace())
+        with open(state + ".calls") as file:
+            self.assertLessEqual(len(file.read().split()), 2)
 
     def test_clocks(self):
         """Ahead or behind, from the start or from some moment on: the server's time counts."""

@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -146,6 +147,28 @@ class Running:
         end = os.fstat(self._err.fileno()).st_size
         return os.pread(self._err.fileno(), end, 0).decode("utf-8", "replace")
 
+    def _watch(self):
+        """
+        Until it has ended; its peak of resident memory so far, in bytes. Not ru_maxrss: the kernel counts in that what this process
+        had at the time of the fork, and that may hold whole archives.
+        """
+        peak, ended = 0, os.pidfd_open(self.pid)
+        try:
+            while True:
+                try:
+                    status = Path(f"/proc/{self.pid}/status").read_text()
+                except OSError:
+                    return peak
+                found = re.search(r"(?m)^VmHWM:\s+(\d+) kB", status)
+                if found:
+                    peak = max(peak, int(found[1]) * 1024)
+                if select.select([ended], [], [], 0.03)[0]:
+                    return peak
+        except OSError:
+            return peak
+        finally:
+            os.close(ended)
+
     def finish(self, timeout=300):
         if self.result is not None:
             return self.result
@@ -160,6 +183,7 @@ class Running:
         timer = threading.Timer(timeout * SLOWER, give_up)
         timer.start()
         try:
+            maxrss = self._watch()
             _, status, usage = os.wait4(self.pid, 0)
         finally:
             timer.cancel()
@@ -177,7 +201,7 @@ class Running:
         self._err.close()
         if not self.binary:
             out = out.decode("utf-8", "replace")
-        self.result = Result(self.argv, rc, out, err, seconds, usage.ru_maxrss * 1024)
+        self.result = Result(self.argv, rc, out, err, seconds, maxrss or usage.ru_maxrss * 1024)
         if late.is_set():
             raise AssertionError(f"not finished after {timeout * SLOWER} s\n{self.result}")
         return self.result

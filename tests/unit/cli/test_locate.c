@@ -119,8 +119,10 @@ static void paths(void **state)
     finds(f, "../store/" OLD, NULL, f->store, OLD);
     refuses(f, "../store/absent.dbsafe.tar", NULL, ERR_NOT_FOUND, "absent.dbsafe.tar");
     refuses(f, "file://relative", NULL, ERR_USAGE, "three slashes");
-    refuses(f, "s3://bucket/key", NULL, ERR_USAGE, "not in this version");
-    refuses(f, "http://x/y", NULL, ERR_USAGE, "neither a path nor a file:// URL");
+    refuses(f, "s3:bucket/key", NULL, ERR_USAGE, "s3://BUCKET/PREFIX");
+    refuses(f, "s3://bucket", NULL, ERR_USAGE, "names no object");
+    refuses(f, "s3://b!/x", NULL, ERR_USAGE, "not the name of a bucket");
+    refuses(f, "http://x/y", NULL, ERR_USAGE, "neither a path nor a file:// or s3:// URL");
 }
 
 static void names_are_files_here_or_objects_of_the_store(void **state)
@@ -200,8 +202,8 @@ static void a_missing_store_is_said(void **state)
     options_set(f->options, OPTION_STORE, ORIGIN_ARGUMENT, "--store", "/nonexistent/store", NULL);
     refuses(f, "latest", NULL, ERR_NOT_FOUND, "/nonexistent/store");
     refuses(f, "shop", NULL, ERR_NOT_FOUND, "look for the archive 'shop'");
-    options_set(f->options, OPTION_STORE, ORIGIN_ARGUMENT, "--store", "s3://bucket/prefix", NULL);
-    refuses(f, "latest", NULL, ERR_USAGE, "not in this version");
+    options_set(f->options, OPTION_STORE, ORIGIN_ARGUMENT, "--store", "s3:bucket/prefix", NULL);
+    refuses(f, "latest", NULL, ERR_USAGE, "s3://BUCKET/PREFIX");
 }
 
 /* The proof is kept beside archives only. */
