@@ -26,6 +26,9 @@ class Fault:
     # whether the request was carried out although the client does not know
     carried_out: bool = False
 
+    def applies(self, op):
+        return self.only is None or op in self.only
+
 
 def _error(name, status, code, headers=(), **options):
     return Fault(name, "request", ("error", status, code, dict(headers)), **options)
