@@ -121,7 +121,7 @@ class RadosGateway(S3Service):
         log = self.folder / "log" / "osd.0.log"
         osd.wait_until(lambda: log.exists() and "state: booting -> active" in log.read_text(errors="replace"))
         for name, account in (("harness", self.account), ("other", self.other)):
-            self._admin("user", "create", "--uid", name, "--display-name", name,
+            self.admin("user", "create", "--uid", name, "--display-name", name,
                         "--access-key", account.access_key, "--secret", account.secret_key)
         self._storage_classes()
         gateway = self._start("radosgw", ["-n", "client.rgw"], self._env)
@@ -149,16 +149,16 @@ class RadosGateway(S3Service):
 
     def _storage_classes(self):
         """STANDARD_IA and the region's name, which a fresh zone does not know."""
-        group = json.loads(self._admin("zonegroup", "get"))
+        group = json.loads(self.admin("zonegroup", "get"))
         group["api_name"] = self.region
         for target in group["placement_targets"]:
             target["storage_classes"] = ["STANDARD", "STANDARD_IA"]
-        zone = json.loads(self._admin("zone", "get"))
+        zone = json.loads(self.admin("zone", "get"))
         for pool in zone["placement_pools"]:
             classes = pool["val"]["storage_classes"]
             classes["STANDARD_IA"] = {"data_pool": classes["STANDARD"]["data_pool"]}
-        self._admin("zonegroup", "set", "--rgw-zonegroup=default", input=json.dumps(group))
-        self._admin("zone", "set", "--rgw-zone=default", input=json.dumps(zone))
+        self.admin("zonegroup", "set", "--rgw-zonegroup=default", input=json.dumps(group))
+        self.admin("zone", "set", "--rgw-zone=default", input=json.dumps(zone))
 
     def _run(self, *argv, input=None):
         done = subprocess.run([str(a) for a in argv], env=self._env, cwd="/", input=input, stdin=None if input else subprocess.DEVNULL,
@@ -167,7 +167,7 @@ class RadosGateway(S3Service):
             raise RuntimeError(f"{' '.join(map(str, argv[:6]))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def _admin(self, *args, input=None):
+    def admin(self, *args, input=None):
         return self._run("radosgw-admin", "-c", self._conf, *args, input=input)
 
     def _start(self, program, args, env):
@@ -181,8 +181,8 @@ class RadosGateway(S3Service):
 
     def quota(self, size_bytes):
         """The first account may store so many bytes; then 403 QuotaExceeded."""
-        self._admin("quota", "set", "--quota-scope=user", "--uid=harness", f"--max-size={size_bytes}")
-        self._admin("quota", "enable" if size_bytes >= 0 else "disable", "--quota-scope=user", "--uid=harness")
+        self.admin("quota", "set", "--quota-scope=user", "--uid=harness", f"--max-size={size_bytes}")
+        self.admin("quota", "enable" if size_bytes >= 0 else "disable", "--quota-scope=user", "--uid=harness")
 
     def close(self):
         for daemon in reversed(self._daemons):
