@@ -199,7 +199,8 @@ void stage_close(struct stage_input *in)
 
 enum err_code stage_explain(const struct stage_input *in, enum err_code code, struct err *err)
 {
-    if (code != ERR_DB || !in->is_odd)
+    bool by_content = code == ERR_DB || code == ERR_REFUSED || code == ERR_NOT_FOUND;
+    if (!by_content || !in->is_odd)
         return code;
     err_hint(err, "; the archive is damaged: a .load.sql in it contradicts itself");
     return err->code = ERR_DAMAGED;

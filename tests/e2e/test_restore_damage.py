@@ -190,6 +190,11 @@ class Damaged(TestCase):
         for place in sample(places, 40, "definitions"):
             self.pipe(self.flipped(place, random), f"byte {place}")
 
+    def test_a_database_that_changed_from_a_pipe(self):
+        """Table a seems to be of another database, so that what refers to it leaves the set; but the archive is damaged."""
+        at = self.good.index(b'"schema":"d","name":"a"') + len('"schema":"')
+        self.pipe(self.good[:at] + b"e" + self.good[at + 1:], f"byte {at}")
+
     def test_cut_at_every_length(self):
         for length in sample(range(len(self.good)), 100, "cuts"):
             self.verify(self.good[:length], f"cut at {length}")
