@@ -26,7 +26,8 @@ struct stage_input {
 enum err_code stage_open(struct source *src, const struct restore_options *options, struct stage_input *in,
                          struct err *err);
 void stage_close(struct stage_input *in);
-/* A pipe is loaded before its manifest can be compared: ERR_DAMAGED where damage is why something was refused.
+/* A pipe is loaded before its manifest can be compared: ERR_DAMAGED where damage is why something was
+ * refused.
  */
 enum err_code stage_explain(const struct stage_input *in, enum err_code code, struct err *err);
 
