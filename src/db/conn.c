@@ -512,32 +512,3 @@ enum err_code db_kill(struct db_conn *c, unsigned long id, struct err *err)
     enum err_code code = db_execf(c, err, "KILL %lu", id);
     return code != ERR_OK && c->last_errno == ER_NO_SUCH_THREAD ? ERR_OK : code;
 }
-
-void db_quote_name(struct buf *out, const char *name)
-{
-    buf_putn(out, "`", 1);
-    for (const char *p = name; *p; p++) {
-        if (*p == '`')
-            buf_putn(out, "`", 1);
-        buf_putn(out, p, 1);
-    }
-    buf_putn(out, "`", 1);
-}
-
-void db_quote_pair(struct buf *out, const char *schema, const char *name)
-{
-    db_quote_name(out, schema);
-    buf_putn(out, ".", 1);
-    db_quote_name(out, name);
-}
-
-void db_quote_text(struct buf *out, const char *text)
-{
-    buf_putn(out, "'", 1);
-    for (const char *p = text; *p; p++) {
-        if (*p == '\'' || *p == '\\')
-            buf_putn(out, "\\", 1);
-        buf_putn(out, p, 1);
-    }
-    buf_putn(out, "'", 1);
-}

@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/cancel.h"
 #include "core/err.h"
+#include "db/quote.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -81,10 +82,5 @@ enum err_code db_error(struct db_conn *c, struct err *err, const char *format, .
 void *db_handle(struct db_conn *c);
 /* Ends the session (it may be ours or of a run that died); ERR_OK too when there is none of that id. */
 enum err_code db_kill(struct db_conn *c, unsigned long id, struct err *err);
-
-/* `name` with backticks doubled; 'text' as a quoted literal (escapes quote and backslash). */
-void db_quote_name(struct buf *out, const char *name);
-void db_quote_pair(struct buf *out, const char *schema, const char *name);
-void db_quote_text(struct buf *out, const char *text);
 
 #endif
