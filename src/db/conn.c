@@ -2,6 +2,7 @@
 
 #include "core/fault.h"
 #include "core/mem.h"
+#include "db/sqlerror.h"
 
 #include <errmsg.h>
 #include <errno.h>
@@ -15,8 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connector/C reports a lost connection in the middle of a result with this number. */
-#define LOST_EXTENDED    2055
 #define SQL_MAX_BYTES    ((size_t)64 << 20)
 #define MAX_PACKET_BYTES ((size_t)1 << 30)
 
@@ -46,28 +45,6 @@ static void shut_socket(void *arg)
     shutdown(c->socket, SHUT_RDWR);
 }
 
-static enum err_code classify(unsigned number)
-{
-    switch (number) {
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-    case LOST_EXTENDED:
-    case ER_CONNECTION_KILLED:
-    case ER_SERVER_SHUTDOWN:
-    case ER_NET_READ_ERROR:
-    case ER_NET_PACKETS_OUT_OF_ORDER:
-        return ERR_DB_LOST;
-    case ER_LOCK_WAIT_TIMEOUT:
-    case ER_LOCK_DEADLOCK:
-        return ERR_DB_RETRY;
-    case ER_ACCESS_DENIED_ERROR:
-    case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
-        return ERR_CONFIG;
-    default:
-        return ERR_DB;
-    }
-}
-
 enum err_code db_error(struct db_conn *c, struct err *err, const char *format, ...)
 {
     char what[1024];
@@ -80,8 +57,8 @@ enum err_code db_error(struct db_conn *c, struct err *err, const char *format, .
     c->last_errno = mysql_errno(c->mysql);
     if (c->last_errno == 0)
         return err_set(err, ERR_DB_LOST, "%s on %s: the connection ended", what, c->target);
-    return err_set(err, classify(c->last_errno), "%s on %s: error %u: %s", what, c->target, c->last_errno,
-                   mysql_error(c->mysql));
+    return err_set(err, sql_error_code(c->last_errno), "%s on %s: error %u: %s", what, c->target,
+                   c->last_errno, mysql_error(c->mysql));
 }
 
 /* The first words of a statement, for messages: never values, which may be secret or long. */
