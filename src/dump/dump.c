@@ -186,7 +186,7 @@ static enum err_code write_table_texts(struct dump *d, unsigned i, struct buf *p
     if (code != ERR_OK)
         return code;
     archive_load_path(t, path);
-    code = archive_load_sql(t, text, err);
+    code = archive_load_sql(t, d->manifest->format, text, err);
     return code == ERR_OK ? add_text(d, MEMBER_LOAD, t->number, path, text, err) : code;
 }
 
@@ -205,8 +205,9 @@ static enum err_code write_texts(struct dump *d, struct err *err)
     }
     for (unsigned i = 0; code == ERR_OK && i < d->manifest->schema_count; i++) {
         archive_schema_path(i + 1, &d->manifest->schemas[i], &path);
-        archive_schema_sql(&d->manifest->schemas[i], &text);
-        code = add_text(d, MEMBER_SCHEMA, 0, &path, &text, err);
+        code = archive_schema_sql(&d->manifest->schemas[i], &text, err);
+        if (code == ERR_OK)
+            code = add_text(d, MEMBER_SCHEMA, 0, &path, &text, err);
     }
     for (unsigned i = 0; code == ERR_OK && i < d->manifest->table_count; i++)
         code = write_table_texts(d, i, &path, &text, err);

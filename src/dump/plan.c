@@ -126,7 +126,7 @@ static void add_schema(struct planner *p, const struct catalog_schema *s)
     for (unsigned i = 0; i < m->schema_count; i++)
         if (strcmp(m->schemas[i].name, s->name) == 0)
             return;
-    m->schemas[m->schema_count++] = (struct manifest_schema){s->name, s->charset, s->collation};
+    m->schemas[m->schema_count++] = (struct manifest_schema){s->name, s->charset, s->collation, ""};
 }
 
 static enum err_code warn_of_programs(struct planner *p, const char *schema, struct err *err)

@@ -141,8 +141,8 @@ static inline void sample_describe(struct manifest *m)
                                                    .trx_after = 99};
     m->schema_count = 2;
     m->schemas = arena_calloc(m->arena, 2, sizeof *m->schemas);
-    m->schemas[0] = (struct manifest_schema){"shop", "utf8mb4", "utf8mb4_general_ci"};
-    m->schemas[1] = (struct manifest_schema){SAMPLE_WEIRD_SCHEMA, "latin1", "latin1_swedish_ci"};
+    m->schemas[0] = (struct manifest_schema){"shop", "utf8mb4", "utf8mb4_general_ci", "it's \\ a\nshop"};
+    m->schemas[1] = (struct manifest_schema){SAMPLE_WEIRD_SCHEMA, "latin1", "latin1_swedish_ci", ""};
     m->table_count = SAMPLE_TABLES;
     m->tables = arena_calloc(m->arena, SAMPLE_TABLES, sizeof *m->tables);
     for (unsigned i = 0; i < SAMPLE_TABLES; i++) {
@@ -195,7 +195,8 @@ static inline void sample_write_head(struct archive_writer *w, const struct mani
         buf_clear(&path);
         buf_clear(&text);
         archive_schema_path(i + 1, &m->schemas[i], &path);
-        archive_schema_sql(&m->schemas[i], &text);
+        if (archive_schema_sql(&m->schemas[i], &text, &err) != ERR_OK)
+            abort();
         sample_add(w, MEMBER_SCHEMA, 0, &path, &text);
     }
     for (unsigned i = 0; i < m->table_count; i++) {
@@ -207,7 +208,7 @@ static inline void sample_write_head(struct archive_writer *w, const struct mani
         buf_clear(&path);
         buf_clear(&text);
         archive_load_path(&m->tables[i], &path);
-        if (archive_load_sql(&m->tables[i], &text, &err) != ERR_OK)
+        if (archive_load_sql(&m->tables[i], m->format, &text, &err) != ERR_OK)
             abort();
         sample_add(w, MEMBER_LOAD, i + 1, &path, &text);
     }

@@ -137,6 +137,7 @@ static void assert_same(const struct manifest *a, const struct manifest *b)
         assert_text(a->schemas[i].name, b->schemas[i].name);
         assert_text(a->schemas[i].charset, b->schemas[i].charset);
         assert_text(a->schemas[i].collation, b->schemas[i].collation);
+        assert_text(a->schemas[i].comment, b->schemas[i].comment);
     }
     assert_int_equal(a->table_count, b->table_count);
     for (unsigned i = 0; i < a->table_count; i++) {
@@ -278,7 +279,7 @@ static struct manifest *hostile_manifest(void)
         const char **triggers = arena_calloc(m->arena, 2, sizeof *triggers);
         const char *name = hostile[i];
         workers[i] = (struct manifest_worker){name, INT64_MAX - i};
-        m->schemas[i] = (struct manifest_schema){hostile[HOSTILE - 1 - i], name, name};
+        m->schemas[i] = (struct manifest_schema){hostile[HOSTILE - 1 - i], name, name, hostile[i]};
         column[0] = (struct manifest_column){name, name, name, name, name, true, false};
         column[1] = (struct manifest_column){name, name, NULL, name, NULL, false, true};
         key[0] = 1;
@@ -329,13 +330,13 @@ static void the_static_part_of_a_table_comes_back_from_one_line(void **state)
         struct arena *arena = arena_new();
         struct manifest_table back;
         buf_init(&line, 100000);
-        assert_ok(manifest_table_write(&m->tables[i], &line, &err), &err);
+        assert_ok(manifest_table_write(&m->tables[i], m->format, &line, &err), &err);
         assert_null(memchr(line.data, '\n', line.len));
-        assert_ok(manifest_table_read(line.data, line.len, arena, &back, &err), &err);
+        assert_ok(manifest_table_read(line.data, line.len, m->format, arena, &back, &err), &err);
         assert_same_table(&m->tables[i], &back);
         assert_int_equal(back.rows, 0);
         for (size_t n = 0; n < line.len; n++)
-            assert_err(manifest_table_read(line.data, n, arena, &back, &err), ERR_DAMAGED, &err);
+            assert_err(manifest_table_read(line.data, n, m->format, arena, &back, &err), ERR_DAMAGED, &err);
         buf_free(&line);
         arena_free(arena);
     }
@@ -415,17 +416,17 @@ static void the_format_is_looked_at_before_anything_else(void **state)
     struct manifest *m = sample_manifest();
     struct buf json;
     to_json(m, &json);
-    check_replaced(&json, "\"format\": 1,", "\"format\": 2,", ERR_REFUSED, "format 2");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 9223372036854775807,", ERR_REFUSED, "newer dbsafe");
-    check_replaced(&json, "\"format\": 1,\n \"tool_version\"", "\"format\": 2,\n \"other\"", ERR_REFUSED,
+    check_replaced(&json, "\"format\": 2,", "\"format\": 2,", ERR_REFUSED, "format 2");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 9223372036854775807,", ERR_REFUSED, "newer dbsafe");
+    check_replaced(&json, "\"format\": 2,\n \"tool_version\"", "\"format\": 2,\n \"other\"", ERR_REFUSED,
                    "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 0,", ERR_DAMAGED, "manifest.json: format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": -1,", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": \"1\",", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 1.0,", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": null,", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 9223372036854775808,", ERR_DAMAGED, "JSON");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 0,", ERR_DAMAGED, "manifest.json: format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": -1,", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": \"1\",", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 1.0,", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": null,", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 9223372036854775808,", ERR_DAMAGED, "JSON");
     buf_free(&json);
     manifest_free(m);
 }
@@ -696,7 +697,7 @@ static struct manifest *large_manifest(unsigned tables, unsigned data_per_table)
     struct manifest *m = manifest_new();
     m->schema_count = 1;
     m->schemas = arena_calloc(m->arena, 1, sizeof *m->schemas);
-    m->schemas[0] = (struct manifest_schema){"large", "utf8mb4", "utf8mb4_bin"};
+    m->schemas[0] = (struct manifest_schema){"large", "utf8mb4", "utf8mb4_bin", ""};
     m->table_count = tables;
     m->tables = arena_calloc(m->arena, tables, sizeof *m->tables);
     for (unsigned i = 0; i < tables; i++) {

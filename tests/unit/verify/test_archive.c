@@ -130,7 +130,7 @@ static void add_data(struct archive_writer *w, struct manifest *m, unsigned n, c
 static void write_small(struct memory_sink *sink, unsigned format, const struct lie *lie)
 {
     static const struct lie honest = {0};
-    static struct manifest_schema schema = {"s", "utf8mb4", "utf8mb4_bin"};
+    static struct manifest_schema schema = {"s", "utf8mb4", "utf8mb4_bin", ""};
     static const struct {
         const char *path;
         enum member_kind kind;
