@@ -27,17 +27,19 @@ enum err_code archive_schema_sql_parse(const char *text, size_t bytes, struct ar
 
 /* The whole file of an object: "-- dbsafe-object {json}\n", its database, its character set, the settings of
  * the session that creates it, and the definition between DELIMITER lines, byte for byte as the server
- * printed it.  The stock client can read it. */
-enum err_code archive_object_sql(const struct manifest_object *o, const char *definition, size_t bytes,
-                                 struct buf *out, struct err *err);
+ * printed it; then a sequence's state.  Around the definition the database gets, where it is another than
+ * schema_collation (what it has), the collation that it had when the object was made: that is recorded with a
+ * routine, trigger or event, and decides which strings its variables hold.  The stock client can run it. */
+enum err_code archive_object_sql(const struct manifest_object *o, const char *schema_collation,
+                                 const char *definition, size_t bytes, struct buf *out, struct err *err);
 /* Reads it back; *definition points into text.  ERR_DAMAGED unless the definition has the digest of the
  * object.
  */
 enum err_code archive_object_sql_parse(const char *text, size_t bytes, struct arena *arena,
                                        struct manifest_object *out, const char **definition,
                                        size_t *definition_bytes, struct err *err);
-/* The settings of the session that creates it, one statement with ";\n": sql_mode, character set, collations
- * and time zone as they were. The database must be the current one before. */
+/* The settings of the session that creates it, one statement with ";\n": sql_mode, character set, collation
+ * and time zone as they were. */
 void archive_object_session(const struct manifest_object *o, struct buf *out);
 /* The statement that puts a sequence (quoted SQL) where it stood, without a semicolon. */
 void archive_sequence_state(const struct manifest_object *o, const char *sequence, struct buf *out);

@@ -50,8 +50,6 @@ void archive_object_session(const struct manifest_object *o, struct buf *out)
     buf_putf(out, "SET NAMES %s", charset);
     if (o->collation != NULL)
         buf_putf(out, ", SESSION collation_connection=%s", o->collation);
-    if (o->db_collation != NULL)
-        buf_putf(out, ", SESSION collation_database=%s", o->db_collation);
     buf_put(out, ", SESSION sql_mode=");
     archive_put_text(out, o->sql_mode != NULL ? o->sql_mode : "");
     if (o->time_zone != NULL) {
@@ -77,8 +75,26 @@ static void choose_delimiter(const char *definition, size_t bytes, char out[24])
         snprintf(out, 24, "$%u$", ++n);
 }
 
-enum err_code archive_object_sql(const struct manifest_object *o, const char *definition, size_t bytes,
-                                 struct buf *out, struct err *err)
+/* Only creating it in a database with that collation gives a routine the one it had: no session setting does.
+ */
+static bool needs_collation(const struct manifest_object *o, const char *schema_collation)
+{
+    return o->db_collation != NULL && schema_collation != NULL &&
+           strcmp(o->db_collation, schema_collation) != 0;
+}
+
+static void put_state(const struct manifest_object *o, struct buf *out)
+{
+    struct buf name;
+    buf_init(&name, 1024);
+    archive_put_name(&name, o->name);
+    archive_sequence_state(o, buf_cstr(&name), out);
+    buf_put(out, ";\n");
+    buf_free(&name);
+}
+
+enum err_code archive_object_sql(const struct manifest_object *o, const char *schema_collation,
+                                 const char *definition, size_t bytes, struct buf *out, struct err *err)
 {
     char delimiter[24];
     buf_put(out, OBJECT_START);
@@ -89,20 +105,19 @@ enum err_code archive_object_sql(const struct manifest_object *o, const char *de
     archive_put_comment(out, "database", o->schema);
     buf_putf(out, "-- charset: %s\n", o->charset != NULL ? o->charset : "utf8mb4");
     archive_object_session(o, out);
+    bool collation = needs_collation(o, schema_collation);
+    if (collation)
+        buf_putf(out, "ALTER DATABASE COLLATE %s;\n", o->db_collation);
     choose_delimiter(definition, bytes, delimiter);
     buf_putf(out, "DELIMITER %s\n", delimiter);
     rc = buf_add(out, definition, bytes, err);
     if (rc != ERR_OK)
         return rc;
     buf_putf(out, "\n%s\nDELIMITER ;\n", delimiter);
-    if (o->kind == OBJECT_SEQUENCE) {
-        struct buf name;
-        buf_init(&name, 1024);
-        archive_put_name(&name, o->name);
-        archive_sequence_state(o, buf_cstr(&name), out);
-        buf_put(out, ";\n");
-        buf_free(&name);
-    }
+    if (collation)
+        buf_putf(out, "ALTER DATABASE COLLATE %s;\n", schema_collation);
+    if (o->kind == OBJECT_SEQUENCE)
+        put_state(o, out);
     return ERR_OK;
 }
 

@@ -416,9 +416,9 @@ static void the_format_is_looked_at_before_anything_else(void **state)
     struct manifest *m = sample_manifest();
     struct buf json;
     to_json(m, &json);
-    check_replaced(&json, "\"format\": 2,", "\"format\": 2,", ERR_REFUSED, "format 2");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 3,", ERR_REFUSED, "format 3");
     check_replaced(&json, "\"format\": 2,", "\"format\": 9223372036854775807,", ERR_REFUSED, "newer dbsafe");
-    check_replaced(&json, "\"format\": 2,\n \"tool_version\"", "\"format\": 2,\n \"other\"", ERR_REFUSED,
+    check_replaced(&json, "\"format\": 2,\n \"tool_version\"", "\"format\": 3,\n \"other\"", ERR_REFUSED,
                    "format");
     check_replaced(&json, "\"format\": 2,", "\"format\": 0,", ERR_DAMAGED, "manifest.json: format");
     check_replaced(&json, "\"format\": 2,", "\"format\": -1,", ERR_DAMAGED, "format");
