@@ -223,7 +223,7 @@ class Server:
 
     def load(self, source, schema=None, check=0):
         """Feeds SQL to the stock client: a file of tests/fixtures (name or path) or, if it has a line end, the text itself."""
-        args = ["--default-character-set=utf8mb4"] + ([schema] if schema else [])
+        args = ["--default-character-set=utf8mb4", "--comments"] + ([schema] if schema else [])
         if isinstance(source, str) and "\n" in source:
             return self.client(*args, input=source, check=check)
         with open(FIXTURES / source, "rb") as file:
