@@ -190,6 +190,40 @@ enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, 
     return ERR_OK;
 }
 
+static void add_sequence(struct ddl_sequence *list, unsigned *count, const char *schema, const char *name)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (strcmp(list[i].name, name) == 0 && strcmp(list[i].schema, schema) == 0)
+            return;
+    list[(*count)++] = (struct ddl_sequence){schema, name};
+}
+
+struct ddl_sequence *ddl_sequences(const struct ddl *d, struct arena *arena, unsigned *count)
+{
+    struct ddl_sequence *list = NULL;
+    for (unsigned pass = 0; pass < 2; pass++) { /* counts, then takes */
+        unsigned found = 0;
+        *count = 0;
+        for (unsigned i = 0; i < d->item_count; i++) {
+            if (d->items[i].kind != DDL_COLUMN)
+                continue;
+            for (const char *p = d->items[i].text; *p; p = step(p)) {
+                const char *at = after_words(p, "nextval("), *end;
+                if (!at)
+                    continue;
+                found++;
+                const char *schema = list ? read_name(at, arena, &end) : NULL;
+                const char *name = schema && *end == '.' ? read_name(end + 1, arena, &end) : NULL;
+                if (name)
+                    add_sequence(list, count, schema, name);
+            }
+        }
+        if (!list)
+            list = arena_calloc(arena, found + 1, sizeof *list);
+    }
+    return list;
+}
+
 void ddl_create(const struct ddl *d, const char *into, const bool *skip, struct buf *out)
 {
     buf_putf(out, "CREATE TABLE %s (", into);

@@ -190,6 +190,27 @@ static enum err_code write_table_texts(struct dump *d, unsigned i, struct buf *p
     return code == ERR_OK ? add_text(d, MEMBER_LOAD, t->number, path, text, err) : code;
 }
 
+static enum err_code write_object_text(struct dump *d, unsigned i, struct buf *path, struct buf *text,
+                                       struct err *err)
+{
+    const struct manifest *m = d->manifest;
+    const struct manifest_object *o = &m->objects[i];
+    const struct catalog_definition *definition = &d->plan.objects.definitions[i];
+    const char *collation = NULL;
+    for (unsigned k = 0; k < m->schema_count; k++)
+        if (strcmp(m->schemas[k].name, o->schema) == 0)
+            collation = m->schemas[k].collation;
+    archive_object_path(o, path);
+    enum err_code code = archive_object_sql(o, collation, definition->text, definition->bytes, text, err);
+    if (code != ERR_OK)
+        return code;
+    struct manifest_member member = {.path = buf_cstr(path), .kind = MEMBER_OBJECT, .object = o->number};
+    code = archive_writer_add(d->writer, &member, text->data, text->len, err);
+    buf_clear(path);
+    buf_clear(text);
+    return code;
+}
+
 static enum err_code write_texts(struct dump *d, struct err *err)
 {
     struct buf path, text;
@@ -211,6 +232,8 @@ static enum err_code write_texts(struct dump *d, struct err *err)
     }
     for (unsigned i = 0; code == ERR_OK && i < d->manifest->table_count; i++)
         code = write_table_texts(d, i, &path, &text, err);
+    for (unsigned i = 0; code == ERR_OK && i < d->manifest->object_count; i++)
+        code = write_object_text(d, i, &path, &text, err);
     buf_free(&path);
     buf_free(&text);
     return code;
@@ -346,8 +369,9 @@ static enum err_code take_snapshot(struct dump *d, const struct db_params *db, s
 
 static enum err_code write_archive(struct dump *d, struct db_conn *control, struct err *err)
 {
-    enum err_code code =
-        archive_writer_new(d->sink, d->manifest, d->manifest->started_ms / 1000, &d->writer, err);
+    enum err_code code = objects_read_sequences(&d->plan.objects, control, d->manifest, err);
+    if (code == ERR_OK)
+        code = archive_writer_new(d->sink, d->manifest, d->manifest->started_ms / 1000, &d->writer, err);
     if (code == ERR_OK)
         code = write_texts(d, err);
     if (code != ERR_OK)

@@ -163,7 +163,6 @@ enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct
     struct catalog_column *columns;
     struct catalog_key *keys = NULL;
     unsigned column_count, key_count = 0;
-    const char **triggers;
     out->schema = table->schema;
     out->name = table->name;
     out->engine = table->engine;
@@ -174,11 +173,8 @@ enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct
     /* The rows of a versioned table share their keys with their history. */
     if (code == ERR_OK && !table->system_versioned)
         code = catalog_unique_keys(c, arena, table->schema, table->name, &keys, &key_count, err);
-    if (code == ERR_OK)
-        code = catalog_triggers(c, arena, table->schema, table->name, &triggers, &out->trigger_count, err);
     if (code != ERR_OK)
         return code;
-    out->triggers = triggers;
     describe_columns(arena, table, flavour_of(db_version(c)), columns, column_count, out);
     choose_key(arena, keys, key_count, out);
     if (table->system_versioned && has_transaction_history(columns, column_count))
