@@ -66,13 +66,14 @@ void archive_sequence_state(const struct manifest_object *o, const char *sequenc
              s->maximum, s->start, s->increment, s->cache, s->cycle, s->cycle_count);
 }
 
-/* A word that ends the definition for the stock client because it does not occur in it. */
+/* A word that ends the definition for the stock client because it does not occur in it.  It means nothing to
+ * a shell in quotes, nor in a regular expression. */
 static void choose_delimiter(const char *definition, size_t bytes, char out[24])
 {
     unsigned n = 0;
-    snprintf(out, 24, "$$");
+    snprintf(out, 24, ";;");
     while (memmem(definition, bytes, out, strlen(out)) != NULL)
-        snprintf(out, 24, "$%u$", ++n);
+        snprintf(out, 24, ";%u;", ++n);
 }
 
 /* Only creating it in a database with that collation gives a routine the one it had: no session setting does.

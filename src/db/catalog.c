@@ -117,14 +117,14 @@ enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char
 {
     bool mariadb = flavour_of(db_version(c)).mariadb;
     struct db_rows *rows;
-    enum err_code code =
-        query_table(c,
-                    mariadb ? "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
-                              " IS_GENERATED='ALWAYS', GENERATION_EXPRESSION IN ('ROW START','ROW END') FROM "
-                              "information_schema.COLUMNS"
-                            : "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
-                              " GENERATION_EXPRESSION<>'', 0 FROM information_schema.COLUMNS",
-                    "TABLE_SCHEMA", schema, "TABLE_NAME", table, " ORDER BY ORDINAL_POSITION", &rows, err);
+    enum err_code code = query_table(
+        c,
+        mariadb ? "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
+                  " IS_GENERATED='ALWAYS', GENERATION_EXPRESSION IN ('ROW START','ROW END'), EXTRA FROM "
+                  "information_schema.COLUMNS"
+                : "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
+                  " GENERATION_EXPRESSION<>'', 0, EXTRA FROM information_schema.COLUMNS",
+        "TABLE_SCHEMA", schema, "TABLE_NAME", table, " ORDER BY ORDINAL_POSITION", &rows, err);
     if (code != ERR_OK)
         return code;
     *out = arena_calloc(arena, db_row_count(rows) + 1, sizeof **out);
@@ -138,6 +138,7 @@ enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char
         col->charset = row[3] ? arena_strdup(arena, row[3]) : NULL;
         col->nullable = strcmp(row[4], "YES") == 0;
         col->period = row[6] && row[6][0] == '1';
+        col->auto_increment = row[7] && strstr(row[7], "auto_increment");
         col->generated = row[5] && row[5][0] == '1' && !col->period;
     }
     db_rows_free(rows);

@@ -49,6 +49,7 @@ struct catalog_column {
     bool nullable;
     bool generated; /* VIRTUAL or STORED */
     bool period;    /* ROW START or ROW END of system versioning */
+    bool auto_increment;
 };
 
 struct catalog_key {

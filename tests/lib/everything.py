@@ -50,13 +50,20 @@ class _Looker:
         return [_text(n) for n, in self.run(f"SELECT {column} FROM information_schema.{table} WHERE {schema_column}=%s", (schema,))]
 
 
+def _as_text(column, value):
+    value = _text(value)
+    if column == "CREATE_OPTIONS" and value:  # Aria's default counts as given once SHOW CREATE TABLE has printed it
+        value = value.replace("page_checksum=1", "").strip()
+    return f"{column}={value}"
+
+
 def _catalogue(look, schema, found):
     for table, schema_column in CATALOGUE.items():
         rows = look.run(f"SELECT * FROM information_schema.{table} WHERE {schema_column}=%s", (schema,))
         columns = [d[0].upper() for d in look.cursor.description]
         kept = [i for i, c in enumerate(columns) if c not in VOLATILE]
         found["catalogue", table, schema] = sorted(
-            (tuple(f"{columns[i]}={_text(row[i])}" for i in kept) for row in rows), key=str)
+            (tuple(_as_text(columns[i], row[i]) for i in kept) for row in rows), key=str)
 
 
 def _definitions(look, schema, found):
