@@ -116,3 +116,12 @@ const char *json_in_digits(struct json_in *r, const json_t *object, const char *
         json_in_fail(r, "%s is no number in a string", key);
     return s;
 }
+
+const char *json_in_word(struct json_in *r, const json_t *object, const char *key)
+{
+    const char *s = json_in_text(r, object, key);
+    if (s[0] == '\0' ||
+        s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] != '\0')
+        json_in_fail(r, "%s is no word", key);
+    return s;
+}

@@ -32,6 +32,9 @@ const char *json_in_text_or_null(struct json_in *r, const json_t *object, const 
 /* 64 hexadecimal digits. */
 const char *json_in_hex_digest(struct json_in *r, const json_t *object, const char *key);
 struct rowsum json_in_rowsum(struct json_in *r, const json_t *object, const char *key);
+/* Letters, digits and _ of ASCII: the name of a character set or collation, which becomes part of statements.
+ */
+const char *json_in_word(struct json_in *r, const json_t *object, const char *key);
 /* A whole number in a string, for what may be more than 63 bits. */
 const char *json_in_digits(struct json_in *r, const json_t *object, const char *key);
 uint64_t json_in_number_value(struct json_in *r, const json_t *v, const char *key, uint64_t max);

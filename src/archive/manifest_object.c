@@ -163,14 +163,20 @@ static void take_own(struct json_in *r, const json_t *from, struct manifest_obje
          trigger = o->kind == OBJECT_TRIGGER;
     const struct {
         const char *key, **out;
-        bool wanted;
-    } texts[] = {{"definer", &o->definer, session}, {"sql_mode", &o->sql_mode, stored},
-                 {"charset", &o->charset, session}, {"collation", &o->collation, session},
-                 {"table", &o->table, trigger},     {"db_collation", &o->db_collation, stored},
-                 {"timing", &o->timing, trigger},   {"time_zone", &o->time_zone, o->kind == OBJECT_EVENT},
-                 {"action", &o->action, trigger}};
+        bool wanted, word;
+    } texts[] = {{"definer", &o->definer, session, false},
+                 {"sql_mode", &o->sql_mode, stored, false},
+                 {"charset", &o->charset, session, true},
+                 {"collation", &o->collation, session, true},
+                 {"db_collation", &o->db_collation, stored, true},
+                 {"time_zone", &o->time_zone, o->kind == OBJECT_EVENT, false},
+                 {"table", &o->table, trigger, false},
+                 {"timing", &o->timing, trigger, true},
+                 {"action", &o->action, trigger, true}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        *texts[i].out = texts[i].wanted ? json_in_text(r, from, texts[i].key) : NULL;
+        if (texts[i].wanted)
+            *texts[i].out =
+                texts[i].word ? json_in_word(r, from, texts[i].key) : json_in_text(r, from, texts[i].key);
     if (o->kind == OBJECT_EVENT)
         o->state = take_state(r, from);
     if (o->kind == OBJECT_SEQUENCE)

@@ -87,6 +87,17 @@ static void assert_same_table(const struct manifest_table *a, const struct manif
     assert_int_equal(a->trigger_count, b->trigger_count);
     for (unsigned i = 0; i < a->trigger_count; i++)
         assert_text(a->triggers[i], b->triggers[i]);
+    assert_int_equal(a->foreign_key_count, b->foreign_key_count);
+    for (unsigned i = 0; i < a->foreign_key_count; i++) {
+        assert_text(a->foreign_keys[i].name, b->foreign_keys[i].name);
+        assert_text(a->foreign_keys[i].parent_schema, b->foreign_keys[i].parent_schema);
+        assert_text(a->foreign_keys[i].parent_table, b->foreign_keys[i].parent_table);
+    }
+    assert_int_equal(a->sequence_count, b->sequence_count);
+    for (unsigned i = 0; i < a->sequence_count; i++) {
+        assert_text(a->sequences[i].schema, b->sequences[i].schema);
+        assert_text(a->sequences[i].name, b->sequences[i].name);
+    }
 }
 
 static void assert_same_member(const struct manifest_member *a, const struct manifest_member *b)
@@ -94,6 +105,7 @@ static void assert_same_member(const struct manifest_member *a, const struct man
     assert_text(a->path, b->path);
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->table, b->table);
+    assert_int_equal(a->object, b->object);
     assert_int_equal(a->offset, b->offset);
     assert_int_equal(a->length, b->length);
     assert_text(a->sha256, b->sha256);
@@ -148,6 +160,7 @@ static void assert_same(const struct manifest *a, const struct manifest *b)
         assert_true(rowsum_equal(a->tables[i].checksum, b->tables[i].checksum));
         assert_int_equal(a->tables[i].counted, b->tables[i].counted);
     }
+    assert_int_equal(a->object_count, b->object_count);
     assert_int_equal(a->warning_count, b->warning_count);
     for (unsigned i = 0; i < a->warning_count; i++) {
         assert_text(a->warnings[i].object, b->warnings[i].object);
@@ -284,6 +297,10 @@ static struct manifest *hostile_manifest(void)
         column[1] = (struct manifest_column){name, name, NULL, name, NULL, false, true};
         key[0] = 1;
         triggers[0] = triggers[1] = name;
+        struct manifest_foreign_key *foreign = arena_calloc(m->arena, 2, sizeof *foreign);
+        foreign[0] = foreign[1] = (struct manifest_foreign_key){name, hostile[i / 2], name};
+        struct manifest_name *sequence = arena_calloc(m->arena, 1, sizeof *sequence);
+        *sequence = (struct manifest_name){hostile[i / 3], name};
         m->tables[i] = (struct manifest_table){.number = i + 1,
                                                .schema = hostile[(i + 1) % HOSTILE],
                                                .name = name,
@@ -299,6 +316,10 @@ static struct manifest *hostile_manifest(void)
                                                .key = {name, 1 + i % 2, key, i % 2 == 1},
                                                .trigger_count = i % 3,
                                                .triggers = triggers,
+                                               .foreign_key_count = i % 3,
+                                               .foreign_keys = foreign,
+                                               .sequence_count = i % 2,
+                                               .sequences = sequence,
                                                .counted = i % 2 == 1};
         manifest_add_warning(m, name, name);
     }
@@ -496,7 +517,10 @@ static void malformed_ones_are_rejected(void **state)
         {"\"columns\": [\n     0\n    ]", "\"columns\": [3]", "tables[0].key.columns"},
         {"\"columns\": [\n     0\n    ]", "\"columns\": [-1]", "tables[0].key.columns"},
         {"\"columns\": [\n     0\n    ]", "\"columns\": [0, 1, 2, 0]", "tables[0].columns"},
-        {"\"triggers\": []", "\"triggers\": [1]", "tables[0].triggers"},
+        {"\"triggers\": []", "\"triggers\": [1]", "tables[1].triggers"},
+        {"\"foreign_keys\": []", "\"foreign_keys\": [1]", "tables[0].name"},
+        {"\"foreign_keys\": []", "\"foreign_kez\": []", "tables[0].foreign_keys"},
+        {"\"sequences\": []", "\"sequences\": {}", "tables[0].sequences"},
         {"\"counted\": true", "\"counted\": \"yes\"", "tables[0].counted"},
         {"\"checksum\": \"", "\"checksum\": \"0", "tables[0].checksum"},
         {"\"checksum\": \"", "\"checksum\": 0, \"x\": \"", "tables[0].checksum"},
