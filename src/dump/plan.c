@@ -7,6 +7,7 @@
 #include "db/catalog.h"
 #include "db/ddl.h"
 #include "db/flavour.h"
+#include "dump/lint.h"
 #include "dump/names.h"
 #include "dump/relations.h"
 #include "rows/describe.h"
@@ -28,6 +29,8 @@ struct planner {
     struct catalog_table *found; /* tables to dump, in order */
     unsigned found_count, found_cap;
     struct objects *objects; /* the plan's */
+    const char **whole;      /* databases of which everything is dumped */
+    unsigned whole_count;
 };
 
 static bool is_schema(const struct planner *p, const char *name)
@@ -163,6 +166,7 @@ static enum err_code resolve(struct planner *p, struct err *err)
     code = parse_excludes(p, err);
     bool everything = p->options->all_databases;
     unsigned count = everything ? 1 : p->options->name_count;
+    p->whole = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->whole);
     p->manifest->schemas = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->manifest->schemas);
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
         struct name n = {.given = "*", .schema = {"*", false}};
@@ -179,6 +183,8 @@ static enum err_code resolve(struct planner *p, struct err *err)
                 add_schema(p, s);
             if (code == ERR_OK && !n.table.text)
                 code = take_programs(p, s->name, err);
+            if (code == ERR_OK && !n.table.text && p->whole_count < p->schema_count)
+                p->whole[p->whole_count++] = s->name;
         }
         if (code == ERR_OK && !matched)
             code =
@@ -326,6 +332,21 @@ static enum err_code take_belongings(struct planner *p, struct err *err)
     return code;
 }
 
+/* What should be known of all this. */
+static enum err_code warn_of_surprises(struct planner *p, const struct plan *plan, struct err *err)
+{
+    const char **definitions = arena_calloc(p->arena, p->objects->count + 1, sizeof *definitions);
+    for (unsigned i = 0; i < p->objects->count; i++)
+        definitions[i] = p->objects->definitions[i].text;
+    const struct lint_input in = {.manifest = p->manifest,
+                                  .ddl = plan->ddl,
+                                  .definitions = definitions,
+                                  .whole = p->whole,
+                                  .whole_count = p->whole_count};
+    lint_catalogue(&in);
+    return lint_accounts(&in, p->conn, err);
+}
+
 enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
                         struct manifest *manifest, struct plan *out, struct err *err)
 {
@@ -343,6 +364,8 @@ enum err_code plan_make(const struct run *run, struct db_conn *c, const struct d
         code = take_belongings(&p, err);
     if (code == ERR_OK)
         code = objects_define(&out->objects, c, manifest, err);
+    if (code == ERR_OK)
+        code = warn_of_surprises(&p, out, err);
     free(p.found);
     return code;
 }
