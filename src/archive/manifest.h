@@ -174,7 +174,7 @@ struct manifest_worker {
 };
 
 struct manifest_consistency {
-    const char *method; /* "binlog-position", "trx-counter", "backup-stage", "single-reader" */
+    const char *method; /* as in db/snapshot.h: "binlog-position", ..., "single-reader" */
     const char *proof;  /* one sentence */
     unsigned tries;
     const char *gtid; /* may be NULL */

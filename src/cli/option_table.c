@@ -68,7 +68,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .max = (uint64_t)1 << 50, .commands = DUMP, .from = BOTH,
         .help = "Write at most so many bytes a second; 0 is no limit"},
     [OPTION_CONSISTENCY] = {.name = "consistency", .kind = KIND_CHOICE,
-        .word = "auto|binlog-position|trx-counter|backup-stage|single-reader", .preset = "auto",
+        .word = "auto|binlog-position|trx-counter|backup-stage|global-read-lock|table-locks|single-reader", .preset = "auto",
         .commands = DUMP, .from = BOTH,
         .help = "How all workers come to see one moment; auto takes the first that the account may use"},
     [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG, .commands = DUMP,

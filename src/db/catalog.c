@@ -3,6 +3,7 @@
 #include "db/flavour.h"
 
 #include <mysqld_error.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -115,16 +116,15 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
 enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
                               struct catalog_column **out, unsigned *count, struct err *err)
 {
-    bool mariadb = flavour_of(db_version(c)).mariadb;
+    struct flavour f = flavour_of(db_version(c));
+    char select[512];
+    snprintf(select, sizeof select,
+             "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, %s, %s,"
+             " EXTRA FROM information_schema.COLUMNS",
+             flavour_generated_expression(f), flavour_period_expression(f));
     struct db_rows *rows;
-    enum err_code code = query_table(
-        c,
-        mariadb ? "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
-                  " IS_GENERATED='ALWAYS', GENERATION_EXPRESSION IN ('ROW START','ROW END'), EXTRA FROM "
-                  "information_schema.COLUMNS"
-                : "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
-                  " GENERATION_EXPRESSION<>'', 0, EXTRA FROM information_schema.COLUMNS",
-        "TABLE_SCHEMA", schema, "TABLE_NAME", table, " ORDER BY ORDINAL_POSITION", &rows, err);
+    enum err_code code = query_table(c, select, "TABLE_SCHEMA", schema, "TABLE_NAME", table,
+                                     " ORDER BY ORDINAL_POSITION", &rows, err);
     if (code != ERR_OK)
         return code;
     *out = arena_calloc(arena, db_row_count(rows) + 1, sizeof **out);
@@ -161,15 +161,11 @@ enum err_code catalog_unique_keys(struct db_conn *c, struct arena *arena, const 
                                   const char *table, struct catalog_key **out, unsigned *count,
                                   struct err *err)
 {
-    struct flavour f = flavour_of(db_version(c));
-    const char *select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, 'NO'"
-                         " FROM information_schema.STATISTICS";
-    if (f.mariadb && f.version >= 100600)
-        select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, IGNORED"
-                 " FROM information_schema.STATISTICS";
-    else if (!f.mariadb && f.version >= 80000)
-        select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE,"
-                 " IF(IS_VISIBLE='YES', 'NO', 'YES') FROM information_schema.STATISTICS";
+    char select[512];
+    snprintf(select, sizeof select,
+             "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, %s"
+             " FROM information_schema.STATISTICS",
+             flavour_ignored_key_expression(flavour_of(db_version(c))));
     struct db_rows *rows;
     enum err_code code =
         query_table(c, select, "TABLE_SCHEMA", schema, "TABLE_NAME", table,

@@ -11,12 +11,4 @@ enum err_code session_for_reading(struct db_conn *c, struct err *err);
 /* lock_wait_timeout of this session, in whole seconds. */
 enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err *err);
 
-/* What the account may do, as far as SHOW GRANTS tells; global privileges only. */
-struct session_grants {
-    bool process, reload;
-};
-/* Adds what one line of SHOW GRANTS gives on *.*. */
-void session_grants_add(struct session_grants *g, const char *line);
-enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err);
-
 #endif

@@ -304,7 +304,7 @@ static void record_consistency(struct dump *d)
     c->method = s->method;
     c->proof = arena_strdup(arena, s->proof);
     c->tries = s->tries;
-    c->gtid = s->gtid[0] ? arena_strdup(arena, s->gtid) : NULL;
+    c->gtid = s->gtid ? arena_strdup(arena, s->gtid) : NULL;
     c->worker_count = s->count;
     struct manifest_worker *workers = arena_calloc(arena, s->count, sizeof *workers);
     for (unsigned i = 0; i < s->count; i++)
@@ -354,7 +354,8 @@ static enum err_code take_snapshot(struct dump *d, const struct db_params *db, s
 {
     const struct snapshot_options options = {.threads = d->options->threads,
                                              .consistency = d->options->consistency,
-                                             .locked_tables = d->plan.locked_tables,
+                                             .tables = d->plan.snapshot_tables,
+                                             .table_count = d->manifest->table_count,
                                              .allow_inconsistent = d->options->allow_inconsistent};
     progress_phase(d->run->progress, "starting the snapshot", 0);
     enum err_code code = snapshot_open(d->run, db, control, &options, &d->snapshot, err);
@@ -418,7 +419,6 @@ enum err_code dump_run(const struct run *run, const struct db_params *db, const 
     archive_writer_free(d.writer);
     sink_free(d.sink);
     snapshot_free(d.snapshot);
-    plan_free(&d.plan);
     db_close(control);
     if (code == ERR_OK)
         result->manifest = d.manifest;

@@ -210,7 +210,7 @@ static enum err_code read_server(struct planner *p, struct err *err)
     s->time_zone = arena_strdup(p->arena, row[2]);
     s->charset = arena_strdup(p->arena, row[3]);
     s->collation = arena_strdup(p->arena, row[4]);
-    s->flavour = flavour_name(flavour_of(db_version(p->conn)));
+    s->flavour = flavour_description(flavour_read(p->conn));
     db_rows_free(rows);
     return ERR_OK;
 }
@@ -260,18 +260,13 @@ static enum err_code describe_table(struct planner *p, unsigned i, struct plan *
     return ERR_OK;
 }
 
-static void list_locked_tables(struct planner *p, struct plan *out)
+static void list_snapshot_tables(struct planner *p, struct plan *out)
 {
-    struct buf list;
-    buf_init(&list, DDL_MAX_BYTES);
-    for (unsigned i = 0; i < p->manifest->table_count; i++) {
-        if (p->manifest->tables[i].transactional)
-            continue;
-        buf_putf(&list, "%s%s READ", list.len ? ", " : "", out->tables[i].from);
-    }
-    if (list.len)
-        out->locked_tables = xstrdup(buf_cstr(&list));
-    buf_free(&list);
+    const struct manifest *m = p->manifest;
+    out->snapshot_tables = arena_calloc(p->arena, m->table_count + 1, sizeof *out->snapshot_tables);
+    for (unsigned i = 0; i < m->table_count; i++)
+        out->snapshot_tables[i] =
+            (struct snapshot_table){m->tables[i].schema, m->tables[i].name, m->tables[i].transactional};
 }
 
 static enum err_code describe_all(struct planner *p, struct plan *out, struct err *err)
@@ -289,7 +284,7 @@ static enum err_code describe_all(struct planner *p, struct plan *out, struct er
         code = describe_table(p, i, out, &text, err);
     buf_free(&text);
     if (code == ERR_OK)
-        list_locked_tables(p, out);
+        list_snapshot_tables(p, out);
     return code;
 }
 
@@ -372,7 +367,6 @@ enum err_code plan_make(const struct run *run, struct db_conn *c, const struct d
 
 void plan_free(struct plan *p)
 {
-    free(p->locked_tables);
     objects_free(&p->objects);
 }
 

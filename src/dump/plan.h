@@ -5,6 +5,7 @@
 #define DBSAFE_DUMP_PLAN_H
 
 #include "archive/manifest.h"
+#include "db/snapshot.h"
 #include "dump/dump.h"
 #include "dump/objects.h"
 #include "rows/scan.h"
@@ -15,7 +16,7 @@ struct plan {
     const char **ddl;          /* SHOW CREATE TABLE of each */
     const char **created;      /* when each was made or got its name, as the server tells it */
     struct objects objects;
-    char *locked_tables; /* tables without transactions as LOCK TABLES wants them, or NULL; owned */
+    struct snapshot_table *snapshot_tables; /* the same tables for db/snapshot.h */
 };
 
 /* Fills manifest->server, schemas, tables, objects and warnings, and out.  A whole database brings all that

@@ -3,7 +3,7 @@
 #include "archive/select.h"
 #include "db/catalog.h"
 #include "db/flavour.h"
-#include "db/session.h"
+#include "db/grants.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -344,7 +344,7 @@ static enum err_code children_of(struct db_conn *c, const struct exchange *x, st
     buf_init(&sql, SQL_MAX_BYTES);
     buf_putf(&sql,
              "SELECT FOR_NAME FROM information_schema.%s WHERE BINARY REF_NAME = CONCAT(BINARY CONVERT(",
-             flavour_of(db_version(c)).mariadb ? "INNODB_SYS_FOREIGN" : "INNODB_FOREIGN");
+             flavour_foreign_keys_table(flavour_of(db_version(c))));
     db_quote_text(&sql, x->schema);
     buf_put(&sql, " USING filename), '/', BINARY CONVERT(");
     db_quote_text(&sql, x->name);
@@ -399,9 +399,10 @@ static enum err_code check_children(struct db_conn *c, const struct exchange *ta
 enum err_code check_live_tables(struct db_conn *c, const struct exchange *tables, unsigned count,
                                 bool assume_no_outside_fks, struct refusals *r, struct err *err)
 {
-    struct session_grants grants;
-    enum err_code code = session_grants(c, &grants, err);
-    bool any = false;
+    struct grants *grants;
+    enum err_code code = grants_read(c, &grants, err);
+    bool any = false, process = code == ERR_OK && grants_have(grants, PRIV_PROCESS, NULL, NULL);
+    grants_free(grants);
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
         const struct exchange *x = &tables[i];
         if (!x->outgoing_schema)
@@ -410,10 +411,10 @@ enum err_code check_live_tables(struct db_conn *c, const struct exchange *tables
         code = check_triggers(c, x, r, err);
         if (code == ERR_OK)
             code = check_parents(c, tables, count, x, r, err);
-        if (code == ERR_OK && grants.process)
+        if (code == ERR_OK && process)
             code = check_children(c, tables, count, x, r, err);
     }
-    if (code == ERR_OK && any && !grants.process && !assume_no_outside_fks)
+    if (code == ERR_OK && any && !process && !assume_no_outside_fks)
         refuse(r, "this account cannot see whether other tables reference these by foreign keys (it lacks "
                   "PROCESS): grant it, or say"
                   " --assume-no-outside-fks");
