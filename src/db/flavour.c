@@ -130,20 +130,9 @@ const char *flavour_position_statement(struct flavour f)
     return !f.mariadb && f.version >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
 }
 
-/* MySQL 8 renamed what 5.7 and MariaDB call INNODB_SYS_*. */
-static bool has_short_names(struct flavour f)
-{
-    return !f.mariadb && f.version >= 80000;
-}
-
 const char *flavour_foreign_keys_table(struct flavour f)
 {
-    return has_short_names(f) ? "INNODB_FOREIGN" : "INNODB_SYS_FOREIGN";
-}
-
-const char *flavour_innodb_tables_table(struct flavour f)
-{
-    return has_short_names(f) ? "INNODB_TABLES" : "INNODB_SYS_TABLES";
+    return !f.mariadb && f.version >= 80000 ? "INNODB_FOREIGN" : "INNODB_SYS_FOREIGN";
 }
 
 const char *flavour_ignored_key_expression(struct flavour f)

@@ -6,7 +6,7 @@
 
 /* DDL that waits for a table which another reader has open stops this one, and everybody behind it: as that
  * reader waits for this one's share of the work, only giving up sets them free. */
-#define LOCK_WAIT_S "10"
+#define LOCK_WAIT_S "3"
 
 enum err_code session_for_reading(struct db_conn *c, struct err *err)
 {

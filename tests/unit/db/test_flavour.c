@@ -71,8 +71,6 @@ static void how_they_say_it(void **state)
     assert_string_equal(flavour_foreign_keys_table(mariadb), "INNODB_SYS_FOREIGN");
     assert_string_equal(flavour_foreign_keys_table(old), "INNODB_SYS_FOREIGN");
     assert_string_equal(flavour_foreign_keys_table(mysql), "INNODB_FOREIGN");
-    assert_string_equal(flavour_innodb_tables_table(old), "INNODB_SYS_TABLES");
-    assert_string_equal(flavour_innodb_tables_table(mysql), "INNODB_TABLES");
     assert_string_equal(flavour_ignored_key_expression(flavour_of("10.5.23-MariaDB")), "'NO'");
     assert_string_equal(flavour_ignored_key_expression(mariadb), "IGNORED");
     assert_string_equal(flavour_ignored_key_expression(old), "'NO'");
