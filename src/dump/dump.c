@@ -419,6 +419,7 @@ enum err_code dump_run(const struct run *run, const struct db_params *db, const 
     archive_writer_free(d.writer);
     sink_free(d.sink);
     snapshot_free(d.snapshot);
+    plan_free(&d.plan);
     db_close(control);
     if (code == ERR_OK)
         result->manifest = d.manifest;
