@@ -57,6 +57,8 @@ void ddl_create(const struct ddl *d, const char *into, const bool *skip, struct 
 
 /* The text with " AUTO_INCREMENT=<n>" removed from the table options. */
 void ddl_without_auto_increment(const char *text, struct buf *out);
+/* Steps over one unit of a definition: a quoted piece or one byte. */
+const char *ddl_step(const char *p);
 /* Whether a table option stands in the tail, e.g. "DATA DIRECTORY". Quoted text is not searched. */
 bool ddl_tail_has(const char *tail, const char *words);
 
