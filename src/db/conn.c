@@ -16,8 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SQL_MAX_BYTES    ((size_t)64 << 20)
-#define MAX_PACKET_BYTES ((size_t)1 << 30)
+/* MySQL's number for require_secure_transport, which MariaDB's headers do not have. */
+#define SECURE_TRANSPORT_REQUIRED 3159
+#define SQL_MAX_BYTES             ((size_t)64 << 20)
+#define MAX_PACKET_BYTES          ((size_t)1 << 30)
 
 struct db_conn {
     MYSQL *mysql;
@@ -209,7 +211,9 @@ static enum err_code long_session(struct db_conn *c, struct err *err)
         "time_zone='+00:00'"
         " /*M!100100 , SESSION max_statement_time=0 */"
         " /*!50708 , SESSION max_execution_time=0 */" /* MySQL: MariaDB skips 50700 to 50999 */
-        " /*M!100300 , SESSION idle_transaction_timeout=0, SESSION idle_readonly_transaction_timeout=0 */",
+        " /*M!100300 , SESSION idle_transaction_timeout=0, SESSION idle_readonly_transaction_timeout=0 */"
+        /* MySQL 8 else answers with what it knew up to a day ago: of the next AUTO_INCREMENT value too */
+        " /*!80000 , SESSION information_schema_stats_expiry=0 */",
         err);
 }
 
@@ -222,6 +226,8 @@ static enum err_code connect_error(struct db_conn *c, struct err *err)
             err,
             "; TLS is required and verified for servers that are not on this host: name the server's CA with"
             " --ssl-ca (for RDS its CA bundle)");
+    else if (number == SECURE_TRANSPORT_REQUIRED)
+        err_hint(err, "; the server wants TLS: name its CA with --ssl-ca");
     else if (code == ERR_CONFIG)
         err_hint(err,
                  "; the password comes from an option file, --password-file, MYSQL_PWD or a prompt (-p)");

@@ -1,6 +1,7 @@
 #include "db/session.h"
 
 #include "db/flavour.h"
+#include "db/sqlerror.h"
 
 #include <string.h>
 
@@ -36,6 +37,21 @@ enum err_code session_for_reading(struct db_conn *c, struct err *err)
                            db_target(c), names[i], row[i] ? row[i] : "NULL", wanted[i]);
     db_rows_free(rows);
     return code;
+}
+
+enum err_code session_for_creating(struct db_conn *c, struct err *err)
+{
+    struct err refused;
+    enum err_code code =
+        db_exec(c,
+                "SET SESSION foreign_key_checks=0,"
+                " SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'",
+                err);
+    if (code != ERR_OK || db_exec(c, "SET SESSION innodb_strict_mode=0", &refused) == ERR_OK)
+        return code;
+    /* MySQL takes a privilege for it since 8.0.26: without it the server may refuse a table, but makes no
+     * other. */
+    return sql_error_is_denied(db_errno(c)) ? ERR_OK : err_copy(err, &refused);
 }
 
 enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err *err)

@@ -221,13 +221,7 @@ enum err_code stage_create(struct db_conn *c, const struct targets *t, struct er
 {
     struct buf sql;
     buf_init(&sql, TEXT_MAX_BYTES);
-    /* A server without the table's engine refuses it instead of taking another one; an old table whose row
-     * format strict mode would not allow any more is made as it was. */
-    enum err_code code =
-        db_exec(c,
-                "SET SESSION foreign_key_checks=0, SESSION innodb_strict_mode=0,"
-                " SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'",
-                err);
+    enum err_code code = session_for_creating(c, err);
     for (unsigned i = 0; code == ERR_OK && i < t->count; i++) {
         buf_clear(&sql);
         ddl_create(&t->items[i].ddl, t->items[i].staging, t->items[i].deferred, &sql);

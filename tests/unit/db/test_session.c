@@ -50,6 +50,34 @@ static void settings_that_did_not(void **state)
     }
 }
 
+static void tables_as_they_were(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum err_code code;
+    } cases[] = {
+        {"", ERR_OK},
+        {"!1227 Access denied; you need (at least one of) the SYSTEM_VARIABLES_ADMIN or "
+         "SESSION_VARIABLES_ADMIN privilege(s)",
+         ERR_OK},
+        {"!2013 Lost connection", ERR_DB_LOST},
+        {"!1193 Unknown system variable 'innodb_strict_mode'", ERR_DB},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err err = {0};
+        struct db_conn *c;
+        fake_db_begin("8.0.36");
+        fake_db_answer("SET SESSION innodb_strict_mode=0", cases[i].answer);
+        assert_ok(db_connect(NULL, NULL, &c, &err), &err);
+        assert_string_equal(err_name(session_for_creating(c, &err)), err_name(cases[i].code));
+        assert_true(
+            fake_db_sent((const char *const[]){"foreign_key_checks=0", "NO_ENGINE_SUBSTITUTION", NULL}));
+        db_close(c);
+        fake_db_end();
+    }
+}
+
 static void lock_wait(void **state)
 {
     (void)state;
@@ -68,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_that_took),
         cmocka_unit_test(settings_that_did_not),
+        cmocka_unit_test(tables_as_they_were),
         cmocka_unit_test(lock_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
