@@ -51,7 +51,8 @@ static void types_of_mysql(void **state)
     (void)state;
     assert_ok(describe("mysql-8.0-tables", "everything"), &t.err);
     assert_null(column("name_low")); /* generated */
-    assert_travels("my_row_id", "`my_row_id`", NULL);
+    assert_travels("my_row_id", "`my_row_id`",
+                   "@v"); /* AUTO_INCREMENT beside others that are set: a zero stays */
     assert_travels("f", "`f`*1e0", NULL);
     assert_travels("fu", "`fu`*1e0", NULL);
     assert_travels("d", "`d`*1e0", NULL);
@@ -87,6 +88,7 @@ static void mysql_5_7(void **state)
 {
     (void)state;
     assert_ok(describe("mysql-5.7-tables", "plain"), &t.err);
+    assert_travels("id", "`id`", NULL); /* AUTO_INCREMENT, but nothing else is set */
     assert_travels("f", "`f`*1e0", NULL);
     assert_string_equal(t.out.key.name, "PRIMARY");
     end();
