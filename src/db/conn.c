@@ -27,6 +27,7 @@ struct db_conn {
     struct cancel_hook hook;
     int socket; /* a duplicate, owned: Connector/C closes its own at an error, and its number may be reused */
     unsigned last_errno;
+    uint64_t changed_rows, warnings; /* of the last db_execn */
     char *target;
     struct {
         db_load_fn *next; /* NULL outside of db_load */
@@ -361,6 +362,20 @@ enum err_code db_exec(struct db_conn *c, const char *sql, struct err *err)
 {
     enum err_code code = send_statement(c, sql, strlen(sql), err);
     return code != ERR_OK ? code : drain(c, sql, err);
+}
+
+enum err_code db_execn(struct db_conn *c, const char *sql, size_t bytes, struct err *err)
+{
+    enum err_code code = send_statement(c, sql, bytes, err);
+    c->changed_rows = mysql_affected_rows(c->mysql); /* asking for a next result forgets it */
+    c->warnings = mysql_warning_count(c->mysql);
+    return code != ERR_OK ? code : drain(c, sql, err);
+}
+
+void db_changes(const struct db_conn *c, uint64_t *rows, uint64_t *warnings)
+{
+    *rows = c->changed_rows;
+    *warnings = c->warnings;
 }
 
 /* Formats SQL of any length. */

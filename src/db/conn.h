@@ -46,6 +46,10 @@ const char *db_target(const struct db_conn *c);
 enum err_code db_exec(struct db_conn *c, const char *sql, struct err *err);
 enum err_code db_execf(struct db_conn *c, struct err *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for text with a length; db_changes tells what it did: rows that it changed, and warnings (at most
+ * 65,535 are told). */
+enum err_code db_execn(struct db_conn *c, const char *sql, size_t bytes, struct err *err);
+void db_changes(const struct db_conn *c, uint64_t *rows, uint64_t *warnings);
 /* The same in two halves, so that several connections work at the same moment. */
 enum err_code db_send(struct db_conn *c, const char *sql, struct err *err);
 enum err_code db_reap(struct db_conn *c, struct err *err);

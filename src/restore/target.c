@@ -465,28 +465,13 @@ static enum err_code check_exchange(struct db_conn *c, struct targets *t,
     return check_live_tables(c, tables, t->count, options->assume_no_outside_fks, r, err);
 }
 
-static enum err_code check_server(struct db_conn *c, struct refusals *r, struct err *err)
-{
-    struct buf value;
-    buf_init(&value, 64);
-    enum err_code code = db_scalar(c, "SELECT @@global.local_infile", &value, NULL, err);
-    if (code == ERR_OK && strcmp(buf_cstr(&value), "1") != 0)
-        refuse(r, "the server has local_infile=OFF, and rows are loaded by LOAD DATA LOCAL: SET GLOBAL "
-                  "local_infile=ON (on RDS, in the"
-                  " parameter group)");
-    buf_free(&value);
-    return code;
-}
-
 enum err_code targets_check(struct db_conn *c, struct targets *t, const struct restore_options *options,
                             struct err *err)
 {
     struct refusals r;
     refusals_begin(&r);
     targets_check_definitions(t, &r);
-    enum err_code code = check_server(c, &r, err);
-    if (code == ERR_OK)
-        code = look_at_schemas(c, t, err);
+    enum err_code code = look_at_schemas(c, t, err);
     if (code == ERR_OK)
         code = look_at_tables(c, t, options, &r, err);
     /* What stands in the way by its kind must not be looked into as a table. */

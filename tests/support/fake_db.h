@@ -304,6 +304,20 @@ enum err_code db_exec(struct db_conn *c, const char *sql, struct err *err)
     return fake_run(c, sql, err) ? ERR_OK : fake_code(c, err);
 }
 
+enum err_code db_execn(struct db_conn *c, const char *sql, size_t bytes, struct err *err)
+{
+    char *text = xstrndup(sql, bytes);
+    enum err_code code = db_exec(c, text, err);
+    free(text);
+    return code;
+}
+
+void db_changes(const struct db_conn *c, uint64_t *rows, uint64_t *warnings)
+{
+    (void)c;
+    *rows = *warnings = 0;
+}
+
 static inline char *fake_format(const char *format, va_list args)
 {
     char *sql;
