@@ -152,6 +152,14 @@ const char *flavour_period_expression(struct flavour f)
     return f.mariadb ? "GENERATION_EXPRESSION IN ('ROW START','ROW END')" : "0";
 }
 
+const char *flavour_collations_statement(struct flavour f)
+{
+    /* Since 10.10 a collation of MariaDB can belong to several character sets. */
+    if (f.mariadb && f.version >= 101001)
+        return "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY";
+    return "SELECT COLLATION_NAME FROM information_schema.COLLATIONS";
+}
+
 bool flavour_has_atomic_rename(struct flavour f)
 {
     return f.mariadb ? f.version >= 100601 : f.version >= 80000;

@@ -37,6 +37,7 @@ bool flavour_parse(const char *description, bool *mariadb);
 /* The system variable of the isolation level. */
 const char *flavour_isolation_variable(struct flavour f);
 
+
 /* ---- values ---- */
 
 /* Exact text of a FLOAT or DOUBLE column, whatever its display width; %s is the quoted column. */
@@ -69,6 +70,8 @@ const char *flavour_ignored_key_expression(struct flavour f);
  * system versioning. */
 const char *flavour_generated_expression(struct flavour f);
 const char *flavour_period_expression(struct flavour f);
+/* Gives the names of all collations as definitions have them, with their character set. */
+const char *flavour_collations_statement(struct flavour f);
 /* RENAME TABLE of several tables is atomic across a crash. */
 bool flavour_has_atomic_rename(struct flavour f);
 

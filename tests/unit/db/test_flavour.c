@@ -75,6 +75,9 @@ static void how_they_say_it(void **state)
     assert_string_equal(flavour_ignored_key_expression(mariadb), "IGNORED");
     assert_string_equal(flavour_ignored_key_expression(old), "'NO'");
     assert_non_null(strstr(flavour_ignored_key_expression(mysql), "IS_VISIBLE"));
+    assert_non_null(strstr(flavour_collations_statement(mariadb), "FULL_COLLATION_NAME"));
+    assert_null(strstr(flavour_collations_statement(flavour_of("10.6.18-MariaDB")), "FULL_"));
+    assert_null(strstr(flavour_collations_statement(mysql), "FULL_"));
     assert_string_equal(flavour_period_expression(mysql), "0");
     assert_non_null(strstr(flavour_generated_expression(mariadb), "IS_GENERATED"));
     assert_non_null(strstr(flavour_generated_expression(mysql), "GENERATION_EXPRESSION"));

@@ -166,7 +166,8 @@ static void roles_of_mariadb(void **state)
         "GRANT `backup` TO `b`@`localhost`",
         "GRANT USAGE ON *.* TO `b`@`localhost` IDENTIFIED BY PASSWORD '*0'",
         "GRANT RELOAD, PROCESS ON *.* TO `backup`", "GRANT SELECT, LOCK TABLES ON `shop`.* TO `backup`",
-        "SET DEFAULT ROLE `backup` FOR `b`@`localhost`", NULL});
+        "GRANT EVENT ON `shop`.* TO PUBLIC", "SET DEFAULT ROLE `backup` FOR `b`@`localhost`", NULL});
+    assert_true(grants_have(g, PRIV_EVENT, "shop", NULL));
     assert_true(grants_name_roles(g));
     assert_true(grants_have(g, PRIV_RELOAD, NULL, NULL));
     assert_true(grants_have(g, PRIV_LOCK_TABLES, "shop", NULL));
