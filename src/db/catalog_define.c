@@ -73,11 +73,9 @@ static enum err_code missing_privilege(struct db_conn *c, const struct catalog_o
         db_quote_name(&on, o->schema);
         buf_put(&on, ".*");
     }
-    enum err_code code =
-        err_set(err, ERR_DB,
-                "read the definition of %s %s.%s: this account may not see it; GRANT %s ON %s shows"
-                " it, and --exclude leaves it out",
-                SHOWS[o->kind].what, o->schema, o->name, privileges, buf_cstr(&on));
+    enum err_code code = err_set(
+        err, ERR_DB, "read the definition of %s %s.%s: this account may not see it; GRANT %s ON %s shows it",
+        SHOWS[o->kind].what, o->schema, o->name, privileges, buf_cstr(&on));
     buf_free(&on);
     return code;
 }

@@ -37,7 +37,6 @@ bool flavour_parse(const char *description, bool *mariadb);
 /* The system variable of the isolation level. */
 const char *flavour_isolation_variable(struct flavour f);
 
-
 /* ---- values ---- */
 
 /* Exact text of a FLOAT or DOUBLE column, whatever its display width; %s is the quoted column. */

@@ -7,6 +7,7 @@
 #include "db/ddl.h"
 #include "db/snapshot.h"
 #include "rows/scan.h"
+#include "verify/live_objects.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -153,6 +154,9 @@ static enum err_code look_at_tables(struct live *l, struct err *err)
     for (unsigned i = 0; code == ERR_OK && i < l->manifest->table_count; i++)
         if (chosen[i])
             code = look_at_table(l, &l->manifest->tables[i], err);
+    if (code == ERR_OK)
+        code = verify_live_objects(l->control, l->manifest, l->options->table_count ? chosen : NULL,
+                                   l->result, err);
     free(chosen);
     return code;
 }

@@ -194,6 +194,46 @@ class Chosen(TestCase):
         self.assertEqual(named(self.dump("chain")), [f"view chain.v{100 - i:03}" for i in range(60)])
 
 
+class Live(TestCase):
+    """verify --live sees every change of an object."""
+
+    CHANGES = (
+        ("DROP VIEW v_nobody", "zoo.v_nobody", "the view is missing"),
+        ("ALTER VIEW v_nobody AS SELECT 2 AS one", "zoo.v_nobody", "its definition is not the one that was dumped"),
+        ("CREATE OR REPLACE DEFINER = zoo_role VIEW v_nobody AS SELECT 1 AS one", "zoo.v_nobody", "its definer is zoo_role@, and was root@localhost"),
+        ("SET sql_mode = ''; CREATE OR REPLACE PROCEDURE missing () SELECT * FROM no_such_table", "zoo.missing", "its sql_mode is ''"),
+        ("SET NAMES latin1; CREATE OR REPLACE VIEW v_nobody AS SELECT 1 AS one", "zoo.v_nobody", "its character set is 'latin1'"),
+        ("DROP TRIGGER t_third", "zoo.t_third", "the trigger is missing"),
+        ("SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'; DROP TRIGGER a_first; "
+         "CREATE TRIGGER a_first BEFORE INSERT ON watched FOR EACH ROW INSERT INTO log (what) VALUES (CONCAT('first ', NEW.id))",
+         "zoo.a_first", "in another order"),
+        ("ALTER EVENT e_once DISABLE", "zoo.e_once", "its definition is not"),
+        ("ALTER SEQUENCE s_down MAXVALUE 70", "zoo.s_down", "its definition is not"),
+        ("DROP SEQUENCE s_plain", "zoo.s_plain", "the sequence is missing"),
+        ("SET sql_mode = 'ORACLE'; DROP PACKAGE keeper", "zoo.keeper", "the package_body is missing"),
+    )
+
+    def test_each_change_is_seen(self):
+        self.server = s = self.own_server(binlog=True)
+        s.load("zoo.sql")
+        path = s.folder / "zoo.tar"
+        s.dbsafe("dump", *zoo.SCHEMAS[:2], "zoo ?*", "-o", path)
+        s.dbsafe("verify", path, "--live")
+        s.sql("DO NEXTVAL(zoo.s_plain)")  # it goes on: that is no difference
+        s.dbsafe("verify", path, "--live")
+        for statement, where, what in sample(self.CHANGES, 5, "live changes of objects"):
+            with self.subTest(statement):
+                s.load(f"USE zoo;\n{statement.replace('; ', ';' + chr(10))};\n")
+                found = s.dbsafe("verify", path, "--live", "--json", check=7).json["problems"]
+                self.assertTrue([p for p in found if p["where"] == where and what in p["what"]], found)
+                s.load("zoo.sql")
+        s.load("USE zoo;\nDROP VIEW v_nobody;\n")
+        s.dbsafe("verify", path, "--live", "--tables", "watched")  # its triggers only
+        s.load("USE zoo;\nDROP TRIGGER t_third;\n")
+        s.dbsafe("verify", path, "--live", "--tables", "cage")
+        s.dbsafe("verify", path, "--live", "--tables", "watched", check=7)
+
+
 class WhileItRuns(TestCase):
     """A dump is stopped behind its snapshot; something happens to an object; it goes on."""
 
