@@ -198,7 +198,10 @@ static const char script[] =
     "        client \"$db\" \"$@\" <\"$file\" && charset=utf8mb4 && return 0\n"
     "    fi\n"
     "    case $(sed -n 1p \"$file\") in\n"
-    "    *'\"broken\":true'*) echo \"$file: not created, it was broken already when it was dumped\" >&2 ;;\n"
+    "    *'\"broken\":true'*)\n"
+    "        echo \"$file: not created, it was broken already when it was dumped\" >&2\n"
+    "        made=$((made - 1))\n"
+    "        ;;\n"
     "    *) fail \"$file was not created\" ;;\n"
     "    esac\n"
     "}\n"
@@ -210,7 +213,7 @@ static const char script[] =
     "    for kind in $kinds; do\n"
     "        for file in $(objects \"$kind\"); do\n"
     "            restore_object \"$file\" \"$kind\" \"$@\"\n"
-    "            count=$((count + 1))\n"
+    "            made=$((made + 1))\n"
     "        done\n"
     "    done\n"
     "}\n"
@@ -251,7 +254,7 @@ static const char script[] =
     "    1000 * SUBSTRING_INDEX(VERSION(), '.', 1) + SUBSTRING_INDEX(SUBSTRING_INDEX(VERSION(), '.', 2), "
     "'.', -1) >= 10006\") ||\n"
     "    fail 'the version of the server could not be read'\n"
-    "tables=0 count=0\n"
+    "tables=0 made=0\n"
     "restore_objects sequence \"$@\"\n"
     "for load in schema/*.load.sql; do\n"
     "    [ -e \"$load\" ] || break\n"
@@ -259,7 +262,7 @@ static const char script[] =
     "    tables=$((tables + 1))\n"
     "done\n"
     "restore_objects 'package package_body function procedure view trigger event' \"$@\"\n"
-    "echo \"restored $tables tables, every row counted, and $count other objects\"\n";
+    "echo \"restored $tables tables, every row counted, and $made other objects\"\n";
 
 void archive_restore_script(struct buf *out)
 {
