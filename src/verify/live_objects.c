@@ -116,7 +116,8 @@ static enum err_code look_at(struct looking *l, const struct manifest_object *o,
     if (code == ERR_OK && is)
         code = catalog_define(l->c, l->arena, is, &d, err);
     if (code == ERR_NOT_FOUND || (code == ERR_OK && !is)) {
-        add_problem(l, o, arena_printf(l->arena, "the %s is missing", object_kind_name(o->kind)));
+        if (!o->broken) /* which nobody could use; and no statement makes it again */
+            add_problem(l, o, arena_printf(l->arena, "the %s is missing", object_kind_name(o->kind)));
         return ERR_OK;
     }
     if (code == ERR_OK)

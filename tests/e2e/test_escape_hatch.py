@@ -6,6 +6,7 @@ import subprocess
 from lib import compare_schemas, differences, everything_in, table_digests, zoo
 from lib.archive import Archive
 from lib.escape import EscapeCase
+from lib.paths import FIXTURES
 from lib.process import client_env, run
 
 WEIRD = "it's a `schema`, 100% \"odd\"/ção\\."
@@ -231,6 +232,15 @@ class Objects(EscapeCase):
         zoo.drop(s, "other `db`")
         result = self.script(self.extract(archive), "--into", "other `db`", check=1)
         self.assertIn("names its database", result.err)
+
+    def test_the_archive_of_format_2(self):
+        """Made once: its own restore.sh, of that time, still restores it, and this dbsafe finds it to be the same."""
+        other = self.own_server()
+        archive = other.folder / "v2.dbsafe.tar"
+        archive.write_bytes((FIXTURES / "archive" / "v2.dbsafe.tar").read_bytes())
+        result = self.script(self.extract(archive), server=other)
+        self.assertIn("restored 4 tables, every row counted, and 8 other objects", result.out)
+        other.dbsafe("verify", archive, "--live")
 
     def test_nothing_that_exists_is_overwritten(self):
         s = self.server

@@ -257,7 +257,7 @@ static void the_readme_says_what_and_when(void **state)
     buf_init(&b, 10000);
     archive_readme(m, &b);
     static const char *const parts[] = {"taken at 2023-11-14T22:13:20Z.\n",
-                                        "tables of 2 database(s)",
+                                        "what 2 database(s) hold",
                                         "dbsafe 0.1.0\n",
                                         "MariaDB server, version 10.11.6-MariaDB",
                                         "Label: sample\n",
