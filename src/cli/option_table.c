@@ -28,7 +28,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .help = "Dump every database but the server's own"},
     [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP,
         .from = BOTH,
-        .help = "Leave out what matches: DB, DB.TABLE or TABLE with * and ?; may be given again"},
+        .help = "Leave out tables and other objects that match: DB, DB.NAME or NAME with * and ?; may be given again"},
     [OPTION_TABLES] = {.name = "tables", .kind = KIND_LIST, .word = "LIST", .commands = RESTORE | VERIFY,
         .help = "Only these tables: DB.TABLE or TABLE with * and ?, parted by commas"},
     [OPTION_INTO] = {.name = "into", .kind = KIND_LIST, .word = "DB|OLD=NEW,...", .commands = RESTORE,
