@@ -53,6 +53,7 @@ class Whole(TestCase):
         self.assertEqual(self.dumped["objects"], len(expected))
         s.dbsafe("verify", self.path)
         shown = s.dbsafe("show", self.path).out
+        self.assertIn(f"{len(expected)} other objects,", shown)
         for name in ("zoo.a_first on watched", "package_body", "zoo_keeper@localhost"):
             self.assertIn(name, shown)
 
