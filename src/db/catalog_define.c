@@ -187,7 +187,7 @@ struct repair {
     const struct catalog_object *o;
     struct catalog_definition *d;
     bool no_backslash;
-    struct create_change changes[3];
+    struct create_change changes[4];
     unsigned count;
 };
 
@@ -274,6 +274,26 @@ static enum err_code repair_head(struct repair *r, struct err *err)
     return code;
 }
 
+/* RENAME TABLE writes the new name into a trigger's statement, in UTF-8. */
+static enum err_code repair_table(struct repair *r, struct err *err)
+{
+    static const char quotes[] = "`\"";
+    enum err_code code = ERR_OK;
+    if (charset_is_ascii(r->o->table, strlen(r->o->table)))
+        return ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < 2; i++) {
+        struct buf text;
+        buf_init(&text, QUERY_MAX_BYTES);
+        buf_put(&text, "ON ");
+        quote_by(&text, quotes[i], r->o->table);
+        const char *found = memmem(r->d->text, r->d->bytes, text.data, text.len);
+        if (found)
+            code = change(r, found, text.len, &text, "table", err);
+        buf_free(&text);
+    }
+    return code;
+}
+
 /* Comments are always in UTF-8, and escaped by backslashes. */
 static enum err_code repair_comment(struct repair *r, struct err *err)
 {
@@ -307,6 +327,8 @@ static enum err_code repair(struct db_conn *c, struct arena *arena, const struct
     enum err_code code = ERR_OK;
     if ((o->kind == CATALOG_TRIGGER || o->kind == CATALOG_EVENT) && !charset_is_utf8(d->charset))
         code = repair_head(&r, err);
+    if (code == ERR_OK && o->kind == CATALOG_TRIGGER && !charset_is_utf8(d->charset))
+        code = repair_table(&r, err);
     if (code == ERR_OK)
         code = repair_comment(&r, err);
     if (code != ERR_OK || r.count == 0)

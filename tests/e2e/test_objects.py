@@ -187,6 +187,25 @@ class Chosen(TestCase):
         self.assertEqual(len([t for t in texts if t.startswith("refers to itself through other views")]), 2, texts)
         self.assertTrue(all(o["broken"] for o in archive.manifest["objects"]))
 
+    def test_what_was_changed_later_in_another_character_set(self):
+        """The server writes UTF-8 into a statement of latin1; what latin1 has not is told."""
+        s = self.server
+        s.load("CREATE DATABASE later;\nUSE later;\nCREATE TABLE t (id INT PRIMARY KEY);\nCREATE TABLE u (id INT PRIMARY KEY);\n"
+               "SET NAMES latin1;\nCREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET @x = X'E9';\n"
+               "CREATE TRIGGER ur BEFORE INSERT ON u FOR EACH ROW SET @x = 1;\nCREATE PROCEDURE p () SELECT 1;\nCREATE PROCEDURE q () SELECT 1;\n"
+               "SET NAMES utf8mb4;\nRENAME TABLE t TO `tàb`, u TO `漢`;\nALTER PROCEDURE p COMMENT 'é';\nALTER PROCEDURE q COMMENT '漢';\n")
+        self.addCleanup(zoo.drop, s, "later")
+        archive = self.dump("later")
+        with open(archive.path, "rb") as file:
+            content = file.read()
+        self.assertIn(" ON `tàb` FOR EACH ROW".encode("latin1"), content)
+        self.assertIn("    COMMENT 'é'\n".encode("latin1"), content)
+        warnings = {w["object"]: w["text"] for w in archive.manifest["warnings"]}
+        self.assertEqual(warnings.get("later.q"), "its comment cannot be written in its character set, latin1")
+        self.assertEqual(warnings.get("later.ur"), "its table cannot be written in its character set, latin1")
+        self.assertNotIn("later.tr", warnings)
+        self.assertNotIn("later.p", warnings)
+
     def test_a_long_chain_of_views(self):
         s = self.server
         s.load("CREATE DATABASE chain;\nUSE chain;\nCREATE TABLE t (a INT PRIMARY KEY);\n"
