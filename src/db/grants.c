@@ -297,3 +297,27 @@ bool grants_name_roles(const struct grants *g)
 {
     return g->roles;
 }
+
+/* % and _ in the name of a grant's database stand for others. */
+static void put_database(const char *schema, struct buf *out)
+{
+    char *escaped = xmalloc(2 * strlen(schema) + 1), *w = escaped;
+    for (const char *r = schema; *r; r++) {
+        if (*r == '_' || *r == '%' || *r == '\\')
+            *w++ = '\\';
+        *w++ = *r;
+    }
+    *w = '\0';
+    db_quote_name(out, escaped);
+    free(escaped);
+}
+
+void grants_put_statement(const struct grants *g, const char *privileges, const char *schema, struct buf *out)
+{
+    buf_putf(out, "GRANT %s ON ", privileges);
+    if (schema)
+        put_database(schema, out);
+    else
+        buf_put(out, "*");
+    buf_putf(out, ".* TO %s", *g->account ? g->account : "...");
+}

@@ -60,6 +60,10 @@ const char *grants_account(const struct grants *g);
 /* Whether the account was given roles. One that is not active lends no privileges: SET DEFAULT ROLE helps. */
 bool grants_name_roles(const struct grants *g);
 
+/* Appends "GRANT <privileges> ON `schema`.* TO <account>", or ON *.* with schema NULL. */
+void grants_put_statement(const struct grants *g, const char *privileges, const char *schema,
+                          struct buf *out);
+
 /* "LOCK TABLES": as both families understand it in GRANT, and as the family of that name calls it in
  * messages. */
 const char *privilege_name(enum privilege p, bool mariadb);

@@ -260,3 +260,19 @@ enum err_code snapshot_open(const struct run *run, const struct db_params *param
     buf_free(&c.notes);
     return code;
 }
+
+enum err_code snapshot_explain(struct db_conn *control, const struct snapshot_options *options,
+                               snapshot_method_fn *fn, void *arg, struct err *err)
+{
+    struct climb c = {.control = control, .options = options};
+    bool automatic = strcmp(options->consistency, "auto") == 0;
+    enum err_code code = survey(&c, err);
+    for (size_t i = automatic && options->threads == 1 ? RUNG_COUNT - 1 : 0; code == ERR_OK && i < RUNG_COUNT;
+         i++) {
+        const char *obstacle = automatic ? unwanted(&c, i) : NULL;
+        if (automatic || strcmp(options->consistency, RUNGS[i].method) == 0)
+            fn(arg, RUNGS[i].method, obstacle ? obstacle : RUNGS[i].obstacle(&c));
+    }
+    grants_free(c.ground.grants);
+    return code;
+}

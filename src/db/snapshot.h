@@ -58,6 +58,11 @@ struct snapshot {
 /* control: a connection for questions. ERR_SNAPSHOT when no allowed method works. */
 enum err_code snapshot_open(const struct run *run, const struct db_params *params, struct db_conn *control,
                             const struct snapshot_options *options, struct snapshot **out, struct err *err);
+/* Tells each method that options allow, in the order in which they would be tried, and what stands in its way
+ * (NULL: it can be tried).  Locks nothing. */
+typedef void snapshot_method_fn(void *arg, const char *method, const char *obstacle);
+enum err_code snapshot_explain(struct db_conn *control, const struct snapshot_options *options,
+                               snapshot_method_fn *fn, void *arg, struct err *err);
 /* After the reading: whether what held the tables still was there to the end.  ERR_DB_LOST when not. */
 enum err_code snapshot_check(struct snapshot *s, struct err *err);
 void snapshot_free(struct snapshot *s);

@@ -225,6 +225,22 @@ static void ddl_digest(const char *text, char out[SHA256_HEX_BYTES])
     buf_free(&plain);
 }
 
+/* A table of which no columns are listed: is it gone, or hidden from an account that may not read it? */
+static enum err_code explain_missing(struct planner *p, const struct catalog_table *t, struct buf *text,
+                                     struct err *err)
+{
+    enum err_code code = catalog_ddl(p->conn, t->schema, t->name, text, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, ERR_SNAPSHOT,
+                       "dump %s.%s: it was dropped or renamed while the dump was planned (DDL): run it again",
+                       t->schema, t->name);
+    if (code == ERR_OK)
+        code = err_set(err, ERR_DB, "dump %s.%s: the account cannot see its columns", t->schema, t->name);
+    if (code == ERR_DB)
+        err_hint(err, "; it takes SELECT on the table");
+    return code;
+}
+
 static enum err_code describe_table(struct planner *p, unsigned i, struct plan *out, struct buf *text,
                                     struct err *err)
 {
@@ -237,9 +253,7 @@ static enum err_code describe_table(struct planner *p, unsigned i, struct plan *
     if (code == ERR_OK)
         code = catalog_ddl(p->conn, found->schema, found->name, text, err);
     if (code == ERR_NOT_FOUND)
-        return err_set(err, ERR_SNAPSHOT,
-                       "dump %s.%s: it was dropped or renamed while the dump was planned (DDL): run it again",
-                       found->schema, found->name);
+        return explain_missing(p, found, text, err);
     if (code != ERR_OK)
         return code;
     t->dir = archive_slug(p->arena, t->number, t->name);

@@ -34,25 +34,11 @@ static const char *missing(const struct preflight *p, uint64_t wanted, const cha
     return text;
 }
 
-/* % and _ in the name of a grant's database stand for others. */
-static void put_database(struct buf *out, const char *schema)
-{
-    struct buf escaped;
-    buf_init(&escaped, 1024);
-    for (const char *c = schema; *c; c++)
-        buf_putf(&escaped, "%s%c", *c == '_' || *c == '%' ? "\\" : "", *c);
-    db_quote_name(out, buf_cstr(&escaped));
-    buf_free(&escaped);
-}
-
 static const char *grant_on(const struct preflight *p, const char *privileges, const char *schema)
 {
     struct buf sql;
     buf_init(&sql, 4096);
-    buf_putf(&sql, "GRANT %s ON ", privileges);
-    if (schema)
-        put_database(&sql, schema);
-    buf_putf(&sql, "%s.* TO %s", schema ? "" : "*", account_of(p));
+    grants_put_statement(p->grants, privileges, schema, &sql);
     const char *text = arena_strdup(p->arena, buf_cstr(&sql));
     buf_free(&sql);
     return text;

@@ -602,19 +602,26 @@ static enum err_code key_tables(void *arg, struct err *err)
     }
 }
 
+static void definition_digest(const char *text, struct buf *plain, char hex[SHA256_HEX_BYTES])
+{
+    buf_clear(plain);
+    ddl_without_auto_increment(text, plain);
+    digest_of(plain->data, plain->len, hex);
+}
+
 static enum err_code check_definition(struct db_conn *c, const struct target *t, struct err *err)
 {
     struct buf plain;
     buf_init(&plain, TEXT_MAX_BYTES);
-    char hex[SHA256_HEX_BYTES];
+    char hex[SHA256_HEX_BYTES], wanted[SHA256_HEX_BYTES];
+    definition_digest(t->ddl_text, &plain, wanted);
     struct db_rows *rows;
     enum err_code code = db_queryf(c, &rows, err, "SHOW CREATE TABLE %s", t->staging);
     if (code == ERR_OK) {
         const char *const *row = db_row(rows);
-        ddl_without_auto_increment(row && row[1] ? row[1] : "", &plain);
-        digest_of(plain.data, plain.len, hex);
+        definition_digest(row && row[1] ? row[1] : "", &plain, hex);
         db_rows_free(rows);
-        if (strcmp(hex, t->table->ddl_sha256) != 0)
+        if (strcmp(hex, wanted) != 0)
             code = err_set(err, ERR_DIFFERS, "restore %s.%s: its definition came back differently: %.1000s",
                            t->table->schema, t->table->name, buf_cstr(&plain));
     }

@@ -157,17 +157,29 @@ static void choose_all_deferred(struct targets *t)
     }
 }
 
+static const char *map_collations(const struct targets *t, const char *ddl_text)
+{
+    if (t->mapped.count == 0)
+        return ddl_text;
+    struct buf text;
+    buf_init(&text, SQL_MAX_BYTES);
+    collation_map_apply(&t->mapped, ddl_text, &text);
+    const char *mapped = arena_strndup(t->arena, buf_cstr(&text), text.len);
+    buf_free(&text);
+    return mapped;
+}
+
 static enum err_code make_target(struct targets *t, const struct manifest_table *table, const char *ddl_text,
                                  const struct restore_options *options, struct err *err)
 {
     struct target *item = &t->items[t->count++];
     item->table = table;
     item->name = table->name;
-    item->ddl_text = ddl_text;
+    item->ddl_text = map_collations(t, ddl_text);
     enum err_code code = map_schema(table->schema, options, &item->schema, err);
     if (code == ERR_OK)
         code = add_schema(t, item->schema, table->schema, err);
-    if (code == ERR_OK && ddl_parse(ddl_text, t->arena, &item->ddl, err) != ERR_OK)
+    if (code == ERR_OK && ddl_parse(item->ddl_text, t->arena, &item->ddl, err) != ERR_OK)
         code = err->code = ERR_DAMAGED;
     return code;
 }
@@ -225,7 +237,8 @@ enum err_code targets_make(const struct manifest *m, const bool *chosen, const c
     *out = (struct targets){.arena = arena};
     out->items = arena_calloc(arena, m->table_count + 1, sizeof *out->items);
     reserve_schemas(out, m->table_count);
-    enum err_code code = ERR_OK;
+    enum err_code code =
+        collation_map_parse(options->map_collations, options->map_collation_count, arena, &out->mapped, err);
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         if (chosen[i])
             code = make_target(out, &m->tables[i], ddl_texts[i], options, err);

@@ -201,6 +201,21 @@ static void master_user_of_rds(void **state)
     grants_free(g);
 }
 
+static void statements_to_run(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1000);
+    struct grants *g = grants_of((const char *const[]){"GRANT USAGE ON *.* TO `b`@`%`", NULL});
+    grants_put_statement(g, "SELECT, EVENT", "my_d`b%\\", &out);
+    assert_string_equal(buf_cstr(&out), "GRANT SELECT, EVENT ON `my\\_d``b\\%\\\\`.* TO `b`@`%`");
+    buf_clear(&out);
+    grants_put_statement(g, "PROCESS", NULL, &out);
+    assert_string_equal(buf_cstr(&out), "GRANT PROCESS ON *.* TO `b`@`%`");
+    grants_free(g);
+    buf_free(&out);
+}
+
 static void words_of_both_families(void **state)
 {
     (void)state;
@@ -223,6 +238,7 @@ int main(void)
         cmocka_unit_test(revoked_again),
         cmocka_unit_test(roles_of_mariadb),
         cmocka_unit_test(master_user_of_rds),
+        cmocka_unit_test(statements_to_run),
         cmocka_unit_test(words_of_both_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

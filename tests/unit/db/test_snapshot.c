@@ -285,6 +285,46 @@ static void tables_without_transactions_come_first(void **state)
     end();
 }
 
+static void note_method(void *arg, const char *method, const char *obstacle)
+{
+    buf_putf(arg, "%s%s; ", method, obstacle ? " not" : "");
+}
+
+static const char *explain(const char *recording, const char *method, unsigned threads, struct buf *out)
+{
+    const struct snapshot_options options = {
+        .threads = threads, .consistency = method, .tables = tables, .table_count = 2};
+    struct db_conn *c;
+    struct err err;
+    fake_db_play(recording);
+    buf_clear(out);
+    assert_int_equal(db_connect(NULL, NULL, &c, &err), ERR_OK);
+    assert_ok(snapshot_explain(c, &options, note_method, out, &err), &err);
+    db_close(c);
+    assert_not_sent("LOCK");
+    assert_not_sent("START");
+    fake_db_end();
+    return buf_cstr(out);
+}
+
+static void the_ladder_explained(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_string_equal(
+        explain("mysql-8.0", "auto", 4, &out),
+        "binlog-position not; trx-counter not; backup-stage not; global-read-lock; table-locks;"
+        " single-reader; ");
+    assert_string_equal(
+        explain("mariadb-10.11", "auto", 4, &out),
+        "binlog-position not; trx-counter not; backup-stage; global-read-lock not; table-locks;"
+        " single-reader; ");
+    assert_string_equal(explain("mariadb-10.11", "auto", 1, &out), "single-reader; ");
+    assert_string_equal(explain("mariadb-10.11", "trx-counter", 4, &out), "trx-counter not; ");
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +342,7 @@ int main(void)
         cmocka_unit_test(one_reader_knows_its_position_too),
         cmocka_unit_test(what_stands_in_the_way_is_said),
         cmocka_unit_test(tables_without_transactions_come_first),
+        cmocka_unit_test(the_ladder_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
