@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define NAME_CHARACTERS 64
-
 static void missing_collation(struct preflight *p, const char *name, const char *user)
 {
     char remedy[256];
@@ -81,14 +79,6 @@ static void check_plugins(struct preflight *p, const struct target *t, const cha
     }
 }
 
-static size_t characters(const char *name)
-{
-    size_t n = 0;
-    for (; *name; name++)
-        n += ((unsigned char)*name & 0xC0) != 0x80;
-    return n;
-}
-
 static bool has_upper_case(const char *name)
 {
     for (; *name; name++)
@@ -114,9 +104,6 @@ static void check_schemas(struct preflight *p)
     const struct targets *t = p->targets;
     const struct manifest *m = p->manifest;
     for (unsigned i = 0; i < t->schema_count; i++) {
-        if (characters(t->schemas[i]) > NAME_CHARACTERS)
-            findings_add(p->out, FINDING_REFUSAL, "names", NULL, "the name %s is longer than %d characters",
-                         t->schemas[i], NAME_CHARACTERS);
         check_name(p, t->schemas[i], "");
         for (unsigned k = 0; k < m->schema_count; k++) {
             if (strcmp(m->schemas[k].name, t->originals[i]) != 0 || t->schema_exists[i])
