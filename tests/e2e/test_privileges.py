@@ -82,6 +82,22 @@ class Privileges(TestCase):
         self.assertEqual(archive.consistency["method"], "binlog-position")
         self.assertNotIn("only", archive.consistency["proof"])
 
+    def test_by_a_role(self):
+        """Privileges of a role count while it is active, for the ladder and for doctor."""
+        s = self.server
+        s.sql("CREATE ROLE backup")
+        for grant in [*documented("dump"), "RELOAD ON *.*"]:
+            s.sql(f"GRANT {grant} TO backup")
+        account = s.account("backup", "SELECT, SHOW VIEW ON db.*")
+        result = s.dbsafe("doctor", "db", defaults_file=account)
+        self.assertIn("RELOAD missing", result.out)
+        user = account.stem
+        s.sql(f"SET DEFAULT ROLE backup FOR {user}@localhost")
+        result, archive = self.dump(account)
+        self.assertEqual(archive.consistency["method"], "backup-stage", str(result))
+        result = s.dbsafe("restore", self.tables, defaults_file=account, check=10)
+        self.assertIn("the account lacks", result.err)
+
     def test_verify_live(self):
         grants = [g.replace("db.", "plain.") for g in documented("verify --live")]
         self.server.dbsafe("verify", self.tables, "--live", defaults_file=self.server.account(*grants))
