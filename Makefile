@@ -115,11 +115,15 @@ format: ## lay out the sources with clang-format
 check-format:
 	clang-format --dry-run -Werror src/*/*.[ch] $(UNIT_SOURCES) $(TOOL_SOURCES)
 
-.PHONY: check check-full demo bench coverage
+.PHONY: check check-full check-mysql demo bench coverage
 check: ## every test with seeded samples (installs what is missing)
 	scripts/check
 check-full: ## full counts, sanitizers, valgrind, torture
 	scripts/check --full
+check-mysql: ## the round trip on another server program: MYSQLD=PATH
+	@test -n "$(MYSQLD)" || { echo "say which: make check-mysql MYSQLD=/usr/sbin/mysqld" >&2; exit 2; }
+	$(MAKE) MODE=test build
+	DBSAFE_MYSQLD="$(MYSQLD)" $(PYTHON) tests/run.py --jobs 1 -v tests/mysql/test_mysql.py
 demo: ## the whole story on a throw-away server
 	scripts/demo
 bench: ## speed against mariadb-dump and mariadb, as ratios

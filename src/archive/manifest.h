@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_FORMAT    1
+#define MANIFEST_FORMAT    2
 #define SHA256_HEX_BYTES   65
 #define MANIFEST_PATH      "manifest.json"
 #define MANIFEST_MAX_BYTES ((size_t)1 << 30) /* of the JSON text */
@@ -49,6 +49,16 @@ struct manifest_key {
     bool nullable; /* one column that may be NULL: the NULLs are a range of their own */
 };
 
+/* A table, view or sequence: they share one namespace. */
+struct manifest_name {
+    const char *schema, *name;
+};
+
+struct manifest_foreign_key {
+    const char *name;
+    const char *parent_schema, *parent_table; /* always qualified; the parent need not be in the archive */
+};
+
 struct manifest_table {
     unsigned number; /* from 1, in archive order */
     const char *schema, *name;
@@ -61,8 +71,12 @@ struct manifest_table {
     unsigned column_count;   /* dumped columns only: generated ones are left out */
     const struct manifest_column *columns;
     struct manifest_key key;
-    unsigned trigger_count; /* triggers are not in the archive yet: restore refuses such tables */
+    unsigned trigger_count; /* names, in the order of their objects; format 1: without definitions */
     const char *const *triggers;
+    unsigned foreign_key_count; /* the definitions stand in the table's */
+    const struct manifest_foreign_key *foreign_keys;
+    unsigned sequence_count; /* that its columns take defaults from, each once */
+    const struct manifest_name *sequences;
     /* known at the end of the dump: */
     uint64_t rows, plain_bytes, stored_bytes; /* sums of its data members' rows, plain_length, length */
     struct rowsum checksum;
@@ -71,14 +85,75 @@ struct manifest_table {
 
 struct manifest_schema {
     const char *name, *charset, *collation;
+    const char *comment; /* "" (or NULL): none */
 };
 
-enum member_kind { MEMBER_README, MEMBER_SCRIPT, MEMBER_SCHEMA, MEMBER_TABLE_DDL, MEMBER_LOAD, MEMBER_DATA };
+/* In the order in which objects are created; sequences before the tables, all others behind their rows. */
+enum object_kind {
+    OBJECT_SEQUENCE,
+    OBJECT_PACKAGE,
+    OBJECT_PACKAGE_BODY,
+    OBJECT_FUNCTION,
+    OBJECT_PROCEDURE,
+    OBJECT_VIEW,
+    OBJECT_TRIGGER,
+    OBJECT_EVENT,
+    OBJECT_KINDS
+};
+/* "package_body"; and back, OBJECT_KINDS for a word that means none. */
+const char *object_kind_name(enum object_kind kind);
+enum object_kind object_kind_parse(const char *name);
+
+enum event_state { EVENT_ENABLED, EVENT_DISABLED, EVENT_REPLICA_DISABLED, EVENT_STATES };
+
+/* Where a sequence stands.  Numbers in decimal digits, as the server printed them: some servers have unsigned
+ * ones. */
+struct manifest_sequence {
+    const char *next; /* next_not_cached_value: nothing from here on was given away */
+    const char *minimum, *maximum, *start, *increment, *cache;
+    bool cycle;
+    const char *cycle_count;
+};
+
+/* What is neither a schema nor a table.  A field that its kind does not have is NULL. */
+struct manifest_object {
+    unsigned number; /* from 1, in archive order: by kind, and within a kind as they can be created */
+    enum object_kind kind;
+    const char *schema, *name;
+    const char *dir;        /* "<number>-<slug>", the beginning of its member's name */
+    const char *ddl_sha256; /* of its definition, byte for byte */
+    const char *definer;    /* "user@host" as the catalogue has it; NULL: sequences */
+    const char *sql_mode;   /* of the session that made it; NULL: sequences and views */
+    /* of the session that made it: character_set_client, which is also the definition's, and
+     * collation_connection; NULL: sequences, whose definition is in utf8mb4 */
+    const char *charset, *collation;
+    const char *db_collation;    /* its database's at that time; NULL: sequences and views */
+    const char *time_zone;       /* events */
+    const char *table;           /* triggers: in the same schema */
+    const char *timing, *action; /* triggers: "BEFORE" or "AFTER"; "INSERT", "UPDATE" or "DELETE" */
+    unsigned order; /* triggers: place among those of the same table, timing and action, from 1; else 0 */
+    enum event_state state;
+    struct manifest_sequence sequence;
+    bool broken;        /* views: it refers to what is not there, and cannot be selected from */
+    unsigned use_count; /* views: the tables, views and sequences in its definition */
+    const struct manifest_name *uses;
+};
+
+enum member_kind {
+    MEMBER_README,
+    MEMBER_SCRIPT,
+    MEMBER_SCHEMA,
+    MEMBER_TABLE_DDL,
+    MEMBER_LOAD,
+    MEMBER_OBJECT,
+    MEMBER_DATA
+};
 
 struct manifest_member {
     const char *path;
     enum member_kind kind;
     unsigned table;          /* table number; 0: none */
+    unsigned object;         /* object number; 0: none */
     uint64_t offset, length; /* of the content in the archive, bytes; the tar header stands right before */
     char sha256[SHA256_HEX_BYTES]; /* of the stored bytes */
     /* data members only: */
@@ -99,7 +174,7 @@ struct manifest_worker {
 };
 
 struct manifest_consistency {
-    const char *method; /* "binlog-position", "trx-counter", "backup-stage", "single-reader" */
+    const char *method; /* as in db/snapshot.h: "binlog-position", ..., "single-reader" */
     const char *proof;  /* one sentence */
     unsigned tries;
     const char *gtid; /* may be NULL */
@@ -124,6 +199,8 @@ struct manifest {
     struct manifest_schema *schemas;
     unsigned table_count;
     struct manifest_table *tables; /* tables[i].number == i + 1 */
+    unsigned object_count;
+    struct manifest_object *objects; /* objects[i].number == i + 1 */
     size_t member_count, member_cap;
     struct manifest_member *members; /* in archive order, without manifest.json and index.dbsafe */
     unsigned warning_count;
@@ -149,14 +226,27 @@ enum err_code manifest_check(const struct manifest *m, struct err *err);
 /* Where the last member with its padding ends: there the header of manifest.json stands. */
 uint64_t manifest_members_end(const struct manifest *m);
 
-/* The static part of one table (everything known before its data is read) as one line of JSON: it is the
- * first line of the table's .load.sql behind "-- dbsafe-table ", so that a pipe can be restored before its
- * manifest comes. */
-enum err_code manifest_table_write(const struct manifest_table *t, struct buf *out, struct err *err);
-enum err_code manifest_table_read(const char *data, size_t bytes, struct arena *arena,
+/* One line of JSON each, so that a pipe can be restored before its manifest comes: the static part of one
+ * table (everything known before its data is read) is the first line of its .load.sql; an object's that of
+ * its .sql; and a schema's, together with the format of the archive, that of its .sql (in format 1 it has
+ * none). format is the archive's: what it does not have is neither written nor demanded. */
+enum err_code manifest_table_write(const struct manifest_table *t, unsigned format, struct buf *out,
+                                   struct err *err);
+enum err_code manifest_table_read(const char *data, size_t bytes, unsigned format, struct arena *arena,
                                   struct manifest_table *out, struct err *err);
+enum err_code manifest_object_write(const struct manifest_object *o, struct buf *out, struct err *err);
+enum err_code manifest_object_read(const char *data, size_t bytes, struct arena *arena,
+                                   struct manifest_object *out, struct err *err);
+enum err_code manifest_schema_write(const struct manifest_schema *s, unsigned format, struct buf *out,
+                                    struct err *err);
+/* ERR_REFUSED for a format newer than MANIFEST_FORMAT. */
+enum err_code manifest_schema_read(const char *data, size_t bytes, struct arena *arena,
+                                   struct manifest_schema *out, unsigned *format, struct err *err);
 
 /* NULL when there is no such table. */
 struct manifest_table *manifest_find_table(const struct manifest *m, const char *schema, const char *name);
+/* NULL when there is no such object. */
+struct manifest_object *manifest_find_object(const struct manifest *m, enum object_kind kind,
+                                             const char *schema, const char *name);
 
 #endif

@@ -1,6 +1,7 @@
 /* The manifest as JSON.  docs/dbsafe-archive.5 describes every key; restore.sh relies on one key a line, in
  * this order. */
 #include "archive/manifest.h"
+#include "archive/manifest_parts.h"
 #include "core/json_out.h"
 
 #include <stdio.h>
@@ -51,8 +52,21 @@ static void write_key(struct json_out *j, const struct manifest_key *key)
     json_out_object_close(j);
 }
 
+static void write_foreign_keys(struct json_out *j, const struct manifest_table *t)
+{
+    json_out_array_open(j, "foreign_keys");
+    for (unsigned i = 0; i < t->foreign_key_count; i++) {
+        json_out_object_open(j, NULL);
+        json_out_string(j, "name", t->foreign_keys[i].name);
+        json_out_string(j, "parent_schema", t->foreign_keys[i].parent_schema);
+        json_out_string(j, "parent_table", t->foreign_keys[i].parent_table);
+        json_out_object_close(j);
+    }
+    json_out_array_close(j);
+}
+
 /* What is known before the table's data is read: all that .load.sql repeats. */
-static void write_table_head(struct json_out *j, const struct manifest_table *t)
+static void write_table_head(struct json_out *j, const struct manifest_table *t, unsigned format)
 {
     char next[24];
     json_out_uint(j, "number", t->number);
@@ -72,6 +86,10 @@ static void write_table_head(struct json_out *j, const struct manifest_table *t)
     for (unsigned i = 0; i < t->trigger_count; i++)
         json_out_string(j, NULL, t->triggers[i]);
     json_out_array_close(j);
+    if (format < 2)
+        return;
+    write_foreign_keys(j, t);
+    manifest_put_names(j, "sequences", t->sequences, t->sequence_count);
 }
 
 static void write_tables(struct json_out *j, const struct manifest *m)
@@ -80,7 +98,7 @@ static void write_tables(struct json_out *j, const struct manifest *m)
     for (unsigned i = 0; i < m->table_count; i++) {
         const struct manifest_table *t = &m->tables[i];
         json_out_object_open(j, NULL);
-        write_table_head(j, t);
+        write_table_head(j, t, m->format);
         json_out_uint(j, "rows", t->rows);
         json_out_uint(j, "plain_bytes", t->plain_bytes);
         json_out_uint(j, "stored_bytes", t->stored_bytes);
@@ -99,6 +117,8 @@ static void write_member(struct json_out *j, const struct manifest_member *membe
     json_out_uint(j, "offset", member->offset);
     json_out_uint(j, "length", member->length);
     json_out_string(j, "sha256", member->sha256);
+    if (member->kind == MEMBER_OBJECT)
+        json_out_uint(j, "object", member->object);
     if (member->kind == MEMBER_DATA) {
         json_out_uint(j, "plain_length", member->plain_length);
         json_out_uint(j, "rows", member->rows);
@@ -142,18 +162,29 @@ static void write_consistency(struct json_out *j, const struct manifest_consiste
     json_out_object_close(j);
 }
 
+static void write_objects(struct json_out *j, const struct manifest *m)
+{
+    json_out_array_open(j, "objects");
+    for (unsigned i = 0; i < m->object_count; i++) {
+        json_out_object_open(j, NULL);
+        manifest_put_object(j, &m->objects[i]);
+        json_out_object_close(j);
+    }
+    json_out_array_close(j);
+}
+
 static void write_lists(struct json_out *j, const struct manifest *m)
 {
     json_out_array_open(j, "schemas");
     for (unsigned i = 0; i < m->schema_count; i++) {
         json_out_object_open(j, NULL);
-        json_out_string(j, "name", m->schemas[i].name);
-        json_out_string(j, "charset", m->schemas[i].charset);
-        json_out_string(j, "collation", m->schemas[i].collation);
+        manifest_put_schema(j, &m->schemas[i], m->format);
         json_out_object_close(j);
     }
     json_out_array_close(j);
     write_tables(j, m);
+    if (m->format >= 2)
+        write_objects(j, m);
     json_out_array_open(j, "warnings");
     for (unsigned i = 0; i < m->warning_count; i++) {
         json_out_object_open(j, NULL);
@@ -190,12 +221,13 @@ enum err_code manifest_write(const struct manifest *m, struct buf *out, struct e
     return rc == ERR_OK ? buf_addc(out, '\n', err) : rc;
 }
 
-enum err_code manifest_table_write(const struct manifest_table *t, struct buf *out, struct err *err)
+enum err_code manifest_table_write(const struct manifest_table *t, unsigned format, struct buf *out,
+                                   struct err *err)
 {
     struct json_out j;
     json_out_begin(&j, out, 0);
     json_out_object_open(&j, NULL);
-    write_table_head(&j, t);
+    write_table_head(&j, t, format);
     json_out_object_close(&j);
     return json_out_end(&j, err);
 }

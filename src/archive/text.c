@@ -1,4 +1,4 @@
-#include "archive/text.h"
+#include "archive/text_parts.h"
 
 #include "core/clock.h"
 
@@ -9,19 +9,12 @@
 #define SLUG_BYTES  40
 #define TABLE_START "-- dbsafe-table "
 
-/* Letters, digits, _ and - of ASCII, whatever the locale: they mean nothing to a shell, to sed, or in a path.
- */
-static bool is_safe(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
 char *archive_slug(struct arena *arena, unsigned number, const char *name)
 {
     char slug[SLUG_BYTES + 1];
     size_t n = 0;
     for (; *name != '\0' && n < SLUG_BYTES; name++) {
-        if (is_safe(*name))
+        if (archive_is_safe(*name))
             slug[n++] = *name;
         else if (((unsigned char)*name & 0xC0) != 0x80) /* one _ for a whole UTF-8 character */
             slug[n++] = '_';
@@ -45,32 +38,16 @@ void archive_load_path(const struct manifest_table *t, struct buf *out)
     buf_putf(out, "schema/%s.load.sql", t->dir);
 }
 
+void archive_object_path(const struct manifest_object *o, struct buf *out)
+{
+    buf_putf(out, "schema/%s.%s.sql", o->dir, object_kind_name(o->kind));
+}
+
 void archive_schema_path(unsigned number, const struct manifest_schema *schema, struct buf *out)
 {
     struct arena *arena = arena_new();
     buf_putf(out, "schema/database-%s.sql", archive_slug(arena, number, schema->name));
     arena_free(arena);
-}
-
-static void put_name(struct buf *out, const char *name)
-{
-    buf_put(out, "`");
-    for (; *name != '\0'; name++) {
-        if (*name == '`')
-            buf_put(out, "`");
-        buf_putn(out, name, 1);
-    }
-    buf_put(out, "`");
-}
-
-void archive_schema_sql(const struct manifest_schema *schema, struct buf *out)
-{
-    buf_putf(out, "-- CHARACTER SET %s COLLATE %s\n", schema->charset, schema->collation);
-    buf_put(out, "CREATE DATABASE IF NOT EXISTS ");
-    put_name(out, schema->name);
-    buf_putf(out, " CHARACTER SET %s COLLATE %s;\nUSE ", schema->charset, schema->collation);
-    put_name(out, schema->name);
-    buf_put(out, ";\n");
 }
 
 /* Puts the field's user variable where a LOAD expression says @v. */
@@ -95,7 +72,7 @@ void archive_load_statement(const struct manifest_table *t, const char *file, co
         if (t->columns[i].load_expr != NULL)
             buf_putf(out, "@v%u", i + 1);
         else
-            put_name(out, t->columns[i].name);
+            archive_put_name(out, t->columns[i].name);
     }
     buf_put(out, ")");
     for (unsigned i = 0; i < t->column_count; i++) {
@@ -103,7 +80,7 @@ void archive_load_statement(const struct manifest_table *t, const char *file, co
             continue;
         buf_put(out, before);
         before = ", ";
-        put_name(out, t->columns[i].name);
+        archive_put_name(out, t->columns[i].name);
         buf_put(out, " = ");
         put_load_expr(out, t->columns[i].load_expr, i + 1);
     }
@@ -121,52 +98,38 @@ const char *archive_load_session(const struct manifest_table *t)
                                : SESSION ";\n";
 }
 
-/* A name in a comment line.  A newline in it would end the comment and let the rest run as SQL, so all but
- * the safe characters become the octal escapes of printf's %b. */
-static void put_comment_name(struct buf *out, const char *label, const char *name)
-{
-    buf_putf(out, "-- %s: ", label);
-    for (; *name != '\0'; name++) {
-        if (is_safe(*name))
-            buf_putn(out, name, 1);
-        else
-            buf_putf(out, "\\0%03o", (unsigned char)*name);
-    }
-    buf_put(out, "\n");
-}
-
-enum err_code archive_load_sql(const struct manifest_table *t, struct buf *out, struct err *err)
+enum err_code archive_load_sql(const struct manifest_table *t, unsigned format, struct buf *out,
+                               struct err *err)
 {
     struct buf into;
     buf_put(out, TABLE_START);
-    enum err_code rc = manifest_table_write(t, out, err);
+    enum err_code rc = manifest_table_write(t, format, out, err);
     if (rc != ERR_OK)
         return rc;
     buf_put(out, "\n");
-    put_comment_name(out, "database", t->schema);
-    put_comment_name(out, "table", t->name);
+    archive_put_comment(out, "database", t->schema);
+    archive_put_comment(out, "table", t->name);
     buf_putf(out, "-- rows: %s\n", t->system_versioned ? "FOR SYSTEM_TIME ALL" : "");
     buf_put(out, archive_load_session(t));
     buf_init(&into, 4096);
-    put_name(&into, t->name);
+    archive_put_name(&into, t->name);
     archive_load_statement(t, "/dev/stdin", buf_cstr(&into), out);
     buf_put(out, ";\n");
     buf_free(&into);
     return ERR_OK;
 }
 
-enum err_code archive_load_sql_parse(const char *text, size_t bytes, struct arena *arena,
+enum err_code archive_load_sql_parse(const char *text, size_t bytes, unsigned format, struct arena *arena,
                                      struct manifest_table *out, struct err *err)
 {
-    const size_t start = strlen(TABLE_START);
-    const char *newline = bytes > start ? memchr(text, '\n', bytes) : NULL;
-    if (newline == NULL || memcmp(text, TABLE_START, start) != 0)
-        return err_set(err, ERR_DAMAGED, "its first line does not start with '%s'", TABLE_START);
-    return manifest_table_read(text + start, (size_t)(newline - text) - start, arena, out, err);
+    const char *json;
+    size_t json_bytes;
+    enum err_code rc = archive_first_line(text, bytes, TABLE_START, &json, &json_bytes, err);
+    return rc == ERR_OK ? manifest_table_read(json, json_bytes, format, arena, out, err) : rc;
 }
 
 static const char readme_text[] =
-    "It is a plain tar file with the tables of %u database(s), made by dbsafe %s\n"
+    "It is a plain tar file with what %u database(s) hold, made by dbsafe %s\n"
     "from a %s server, version %s.\n"
     "Label: %s\n"
     "\n"
@@ -176,13 +139,17 @@ static const char readme_text[] =
     "                                         swap in one step; `dbsafe undo` takes it back\n"
     "\n"
     "RESTORE WITHOUT DBSAFE\n"
-    "You need tar, zstd, sh, sha256sum and the mariadb client, and a server that allows\n"
-    "local_infile.  The tables must not exist yet; nothing is overwritten.\n"
+    "You need tar, zstd, sh, sha256sum and the mariadb client, a server that allows\n"
+    "local_infile, and an account that may name others as DEFINER.  Tables and other\n"
+    "objects must not exist yet; nothing is overwritten.\n"
     "    mkdir x && tar -xf ARCHIVE -C x && cd x\n"
     "    sh restore.sh [options of the mariadb client]\n"
     "    sh restore.sh --into NEWDB [...]     into another database than the original one\n"
     "restore.sh first checks the SHA-256 of every file, and stops with an error unless each\n"
-    "table gets exactly the rows that were dumped.\n"
+    "table gets exactly the rows that were dumped and every object is created.  Of views\n"
+    "that were broken already it tells, and goes on.  With --into, what the definitions of\n"
+    "tables and views call by its database is renamed; the text of routines, triggers and\n"
+    "events is not.\n"
     "\n"
     "CHECK\n"
     "    dbsafe verify ARCHIVE                every byte, and every row's checksum\n"
@@ -192,6 +159,8 @@ static const char readme_text[] =
     "    schema/database-N-NAME.sql    CREATE DATABASE\n"
     "    schema/N-NAME.sql             CREATE TABLE, as the server printed it\n"
     "    schema/N-NAME.load.sql        session settings and the LOAD DATA statement\n"
+    "    schema/N-NAME.KIND.sql        sequences, views, routines, packages, triggers, events:\n"
+    "                                  in the character set that stands in the third line\n"
     "    data/N-NAME/NNNNNN.tsv.zst    rows as text for LOAD DATA, compressed by zstd\n"
     "    manifest.json                 tables, columns, row counts, checksums, every file\n"
     "    index.dbsafe                  where manifest.json stands, and its SHA-256\n"

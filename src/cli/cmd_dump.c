@@ -144,11 +144,12 @@ static void log_summary(const struct cli *cli, const struct target *t, const str
     const struct manifest *m = r->manifest;
     struct log *log = cli->run->log;
     char tables[FIGURE_BYTES], rows[FIGURE_BYTES], plain[FIGURE_BYTES], stored[FIGURE_BYTES];
-    char seconds[FIGURE_BYTES];
+    char seconds[FIGURE_BYTES], objects[FIGURE_BYTES];
     log_info(log, "archive: %s", to_stdout(t->path) ? "standard output" : t->path);
-    log_info(log, "%s, %s, %s of text in %s, %s", figure_of(m->table_count, "table", tables),
-             figure_of(m->rows, "row", rows), figure_bytes(m->plain_bytes, plain),
-             figure_bytes(r->archive_bytes, stored), figure_seconds(output_elapsed_ms(cli), seconds));
+    log_info(log, "%s, %s, %s, %s of text in %s, %s", figure_of(m->table_count, "table", tables),
+             figure_of(m->rows, "row", rows), figure_of(m->object_count, "other object", objects),
+             figure_bytes(m->plain_bytes, plain), figure_bytes(r->archive_bytes, stored),
+             figure_seconds(output_elapsed_ms(cli), seconds));
     log_info(log, "consistency: %s: %s", m->consistency.method, m->consistency.proof);
 }
 
@@ -184,6 +185,7 @@ static enum err_code answer(struct cli *cli, const struct target *t, const struc
     json_out_object_open(&j, NULL);
     json_out_string(&j, "archive", t->path);
     json_out_uint(&j, "tables", m->table_count);
+    json_out_uint(&j, "objects", m->object_count);
     json_out_uint(&j, "rows", m->rows);
     json_out_uint(&j, "plain_bytes", m->plain_bytes);
     json_out_uint(&j, "archive_bytes", r->archive_bytes);
@@ -196,13 +198,16 @@ static enum err_code answer(struct cli *cli, const struct target *t, const struc
     return code;
 }
 
-/* What a dry run found: the tables, on standard output. */
+/* What a dry run found: the tables, then the objects with their kind, on standard output. */
 static enum err_code show_plan(const struct manifest *m, struct err *err)
 {
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     for (unsigned i = 0; i < m->table_count; i++)
         output_line(&out, "%s.%s", m->tables[i].schema, m->tables[i].name);
+    for (unsigned i = 0; i < m->object_count; i++)
+        output_line(&out, "%s %s.%s", object_kind_name(m->objects[i].kind), m->objects[i].schema,
+                    m->objects[i].name);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     return code;
@@ -212,11 +217,12 @@ static enum err_code show(struct cli *cli, const struct target *t, const struct 
                           struct err *err)
 {
     bool dry = options_flag(cli->options, OPTION_DRY_RUN);
-    char tables[FIGURE_BYTES];
+    char tables[FIGURE_BYTES], objects[FIGURE_BYTES];
     log_warnings(cli->run->log, r->manifest);
     if (dry)
-        log_info(cli->run->log, "dry run: %s would be dumped",
-                 figure_of(r->manifest->table_count, "table", tables));
+        log_info(cli->run->log, "dry run: %s and %s would be dumped",
+                 figure_of(r->manifest->table_count, "table", tables),
+                 figure_of(r->manifest->object_count, "other object", objects));
     else
         log_summary(cli, t, r);
     if (options_flag(cli->options, OPTION_JSON))
@@ -263,7 +269,11 @@ const struct command command_dump = {
     .description =
         "Reads the named databases and tables as they are at one moment, without stopping those who use "
         "them, into"
-        " one archive. Names may be patterns with * and ?. The archive exists whole or not at all.",
+        " one archive. A database brings all that it holds: tables, views, sequences, routines, packages, "
+        "triggers and events;"
+        " DB.NAME brings that table, view or sequence, and with a table its triggers and the sequences that "
+        "it takes"
+        " defaults from. Names may be patterns with * and ?. The archive exists whole or not at all.",
     .max_operands = OPERANDS_ANY,
     .run = run_dump,
 };

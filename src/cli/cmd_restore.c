@@ -6,41 +6,9 @@
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/proof.h"
+#include "cli/restore_settings.h"
 #include "cli/settings.h"
 #include "restore/restore.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-static enum if_exists if_exists_of(const struct options *o)
-{
-    static const char *const words[] = {
-        [IF_EXISTS_SWAP] = "swap", [IF_EXISTS_FAIL] = "fail", [IF_EXISTS_DROP] = "drop"};
-    const char *word = options_text(o, OPTION_IF_EXISTS);
-    enum if_exists found = IF_EXISTS_SWAP;
-    while (strcmp(words[found], word) != 0)
-        found++;
-    return found;
-}
-
-static struct restore_options read_options(const struct options *o, const struct located *archive)
-{
-    struct restore_options r = {
-        .if_exists = if_exists_of(o),
-        .verify = options_flag(o, OPTION_VERIFY),
-        .threads = settings_threads(o),
-        .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
-        .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
-        .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
-        .resume = options_flag(o, OPTION_RESUME),
-        .dry_run = options_flag(o, OPTION_DRY_RUN),
-        .staging_schema = options_text(o, OPTION_STAGING_SCHEMA),
-        .undo_schema = options_text(o, OPTION_UNDO_SCHEMA),
-        .archive_name = archive->name,
-    };
-    r.tables = options_items(o, OPTION_TABLES, &r.table_count);
-    return r;
-}
 
 /* A restore that compared every row of the whole archive is the strongest proof of it.  Without a place for
  * it the restore is as good. */
@@ -102,17 +70,12 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
 
 /* Everything behind the settings; the login is open. */
 static enum err_code restore_located(struct cli *cli, const struct login *login,
-                                     const struct located *archive, struct restore_options *options,
+                                     const struct located *archive, const struct restore_options *options,
                                      struct err *err)
 {
     struct restore_result result = {.tables = 0};
-    unsigned items;
-    const char *const *into = options_items(cli->options, OPTION_INTO, &items);
-    const char **pairs;
-    enum err_code code = settings_into(into, items, &pairs, err);
-    options->into = pairs;
-    options->into_count = items;
-    if (code == ERR_OK && options->if_exists == IF_EXISTS_DROP && !options->dry_run)
+    enum err_code code = ERR_OK;
+    if (options->if_exists == IF_EXISTS_DROP && !options->dry_run)
         code = prompt_confirm(
             cli, "--if-exists drop removes the tables that are there now, without a way back", err);
     if (code == ERR_OK) {
@@ -126,7 +89,6 @@ static enum err_code restore_located(struct cli *cli, const struct login *login,
     }
     if (code == ERR_OK && options_flag(cli->options, OPTION_JSON))
         code = answer(cli, archive, &result, err);
-    free(pairs);
     return code;
 }
 
@@ -137,14 +99,17 @@ static enum err_code run_restore(struct cli *cli, struct err *err)
     const char *const *patterns = options_items(cli->options, OPTION_TABLES, &tables);
     struct located archive;
     struct login login;
+    struct restore_settings settings = {0};
     enum err_code code = locate_archive(cli, argument, patterns, tables, &archive, err);
+    if (code == ERR_OK)
+        code = restore_settings_read(cli->options, archive.name, &settings, err);
     if (code == ERR_OK)
         code = login_read(cli, &login, err);
     if (code == ERR_OK) {
-        struct restore_options options = read_options(cli->options, &archive);
-        code = restore_located(cli, &login, &archive, &options, err);
+        code = restore_located(cli, &login, &archive, &settings.options, err);
         login_wipe(&login);
     }
+    restore_settings_free(&settings);
     located_free(&archive);
     return code;
 }

@@ -18,7 +18,7 @@ static void put_line(struct buf *out, const char *what, const char *value)
 static void put_head(struct buf *out, const struct located *archive, const struct manifest *m)
 {
     char when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES], size[FIGURE_BYTES], plain[FIGURE_BYTES],
-        rows[FIGURE_BYTES], proof[PROOF_TEXT_BYTES];
+        rows[FIGURE_BYTES], objects[FIGURE_BYTES], proof[PROOF_TEXT_BYTES];
     clock_format_iso(m->snapshot_ms, when);
     put_line(out, "archive", archive->path);
     put_line(out, "label", m->label);
@@ -33,8 +33,9 @@ static void put_head(struct buf *out, const struct located *archive, const struc
     if (m->consistency.worker_count && *m->consistency.workers[0].binlog_file)
         output_line(out, "%-12s %s:%llu", "binlog", m->consistency.workers[0].binlog_file,
                     (unsigned long long)m->consistency.workers[0].binlog_position);
-    buf_putf(out, "%-12s %s, %s, %s of text", "content", figure_of(m->table_count, "table", tables),
-             figure_of(m->rows, "row", rows), figure_bytes(m->plain_bytes, plain));
+    buf_putf(out, "%-12s %s, %s, %s, %s of text", "content", figure_of(m->table_count, "table", tables),
+             figure_of(m->rows, "row", rows), figure_of(m->object_count, "other object", objects),
+             figure_bytes(m->plain_bytes, plain));
     if (archive->source->seekable)
         buf_putf(out, " in %s", figure_bytes(archive->source->size, size));
     buf_put(out, "\n");
@@ -78,6 +79,27 @@ static void put_tables(struct buf *out, const struct manifest *m)
     free(cells);
 }
 
+static void put_objects(struct buf *out, const struct manifest *m)
+{
+    enum { COLUMNS = 3 };
+    static const char *const heading[COLUMNS] = {"KIND", "OBJECT", "DEFINER"};
+    const char **cells = xcalloc(((size_t)m->object_count + 1) * COLUMNS, sizeof *cells);
+    char **names = xcalloc((size_t)m->object_count + 1, sizeof *names);
+    memcpy(cells, heading, sizeof heading);
+    for (unsigned i = 0; i < m->object_count; i++) {
+        const struct manifest_object *o = &m->objects[i];
+        names[i] = o->table ? xasprintf("%s.%s on %s", o->schema, o->name, o->table)
+                            : xasprintf("%s.%s", o->schema, o->name);
+        const char *row[COLUMNS] = {object_kind_name(o->kind), names[i], o->definer ? o->definer : "-"};
+        memcpy(cells + (i + 1) * (size_t)COLUMNS, row, sizeof row);
+    }
+    output_columns(out, cells, (size_t)m->object_count + 1, COLUMNS, 0);
+    for (unsigned i = 0; i < m->object_count; i++)
+        free(names[i]);
+    free(names);
+    free(cells);
+}
+
 static enum err_code print(const struct located *archive, const struct manifest *m, struct err *err)
 {
     struct buf out;
@@ -87,6 +109,10 @@ static enum err_code print(const struct located *archive, const struct manifest 
         output_line(&out, "%-12s %s: %s", "warning", m->warnings[i].object, m->warnings[i].text);
     buf_put(&out, "\n");
     put_tables(&out, m);
+    if (m->object_count) {
+        buf_put(&out, "\n");
+        put_objects(&out, m);
+    }
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     return code;
@@ -133,7 +159,8 @@ const struct command command_show = {
     .summary = "what is in an archive",
     .description = "Shows where and when the archive was taken, how all its tables came to be of one moment, "
                    "and each table with"
-                   " rows, sizes and content checksum. With --json it prints the manifest.",
+                   " rows, sizes and content checksum, and every other object. With --json it prints the "
+                   "manifest.",
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,

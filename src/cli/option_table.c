@@ -10,10 +10,11 @@
 #define SHOW    (1u << COMMAND_SHOW)
 #define PRUNE   (1u << COMMAND_PRUNE)
 #define COPY    (1u << COMMAND_COPY)
+#define DOCTOR  (1u << COMMAND_DOCTOR)
 #define HELP    (1u << COMMAND_HELP)
 #define VERSION (1u << COMMAND_VERSION)
-#define SERVER  (DUMP | RESTORE | UNDO | VERIFY)
-#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY)
+#define SERVER  (DUMP | RESTORE | UNDO | VERIFY | DOCTOR)
+#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY | DOCTOR)
 #define WORKING (SERVER | STORED)
 #define WRITING (DUMP | COPY)
 #define EVERY   (WORKING | HELP | VERSION)
@@ -27,19 +28,19 @@
 /* A table reads by its rows: they are laid out by hand. */
 /* clang-format off */
 static const struct option_spec table[OPTION_TOTAL] = {
-    [OPTION_ALL_DATABASES] = {.name = "all-databases", .kind = KIND_FLAG, .commands = DUMP,
+    [OPTION_ALL_DATABASES] = {.name = "all-databases", .kind = KIND_FLAG, .commands = DUMP | DOCTOR,
         .help = "Dump every database but the server's own"},
-    [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP,
+    [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP | DOCTOR,
         .from = BOTH,
-        .help = "Leave out what matches: DB, DB.TABLE or TABLE with * and ?; may be given again"},
-    [OPTION_TABLES] = {.name = "tables", .kind = KIND_LIST, .word = "LIST", .commands = RESTORE | VERIFY,
+        .help = "Leave out tables and other objects that match: DB, DB.NAME or NAME with * and ?; may be given again"},
+    [OPTION_TABLES] = {.name = "tables", .kind = KIND_LIST, .word = "LIST", .commands = RESTORE | VERIFY | DOCTOR,
         .help = "Only these tables: DB.TABLE or TABLE with * and ?, parted by commas"},
-    [OPTION_INTO] = {.name = "into", .kind = KIND_LIST, .word = "DB|OLD=NEW,...", .commands = RESTORE,
+    [OPTION_INTO] = {.name = "into", .kind = KIND_LIST, .word = "DB|OLD=NEW,...", .commands = RESTORE | DOCTOR,
         .help = "Restore into other databases than the original ones"},
     [OPTION_IF_EXISTS] = {.name = "if-exists", .kind = KIND_CHOICE, .word = "swap|fail|drop",
-        .preset = "swap", .commands = RESTORE, .from = BOTH,
+        .preset = "swap", .commands = RESTORE | DOCTOR, .from = BOTH,
         .help = "Tables already there: swap keeps the old ones for undo, drop removes them after the swap"},
-    [OPTION_VERIFY] = {.name = "verify", .kind = KIND_FLAG, .preset = "yes", .commands = RESTORE,
+    [OPTION_VERIFY] = {.name = "verify", .kind = KIND_FLAG, .preset = "yes", .commands = RESTORE | DOCTOR,
         .from = BOTH,
         .help = "Re-read the restored rows and compare their content checksums before the swap"},
     [OPTION_LIVE] = {.name = "live", .kind = KIND_FLAG, .commands = VERIFY,
@@ -60,7 +61,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .shown = "for dump the first database's name, or all", .commands = STORED, .from = BOTH,
         .help = "Name of the archive series: letters, digits, _ and -, at most 40"},
     [OPTION_THREADS] = {.name = "threads", .kind = KIND_UINT, .word = "N",
-        .shown = "the smaller of CPUs and 4", .min = 1, .max = 64, .commands = DUMP | RESTORE | VERIFY,
+        .shown = "the smaller of CPUs and 4", .min = 1, .max = 64, .commands = DUMP | RESTORE | VERIFY | DOCTOR,
         .from = BOTH,
         .help = "Workers, each with a connection of its own"},
     [OPTION_COMPRESS_LEVEL] = {.name = "compress-level", .kind = KIND_UINT, .word = "N", .preset = "1",
@@ -73,10 +74,10 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .max = (uint64_t)1 << 50, .commands = DUMP, .from = BOTH,
         .help = "Write at most so many bytes a second; 0 is no limit"},
     [OPTION_CONSISTENCY] = {.name = "consistency", .kind = KIND_CHOICE,
-        .word = "auto|binlog-position|trx-counter|backup-stage|single-reader", .preset = "auto",
-        .commands = DUMP, .from = BOTH,
+        .word = "auto|binlog-position|trx-counter|backup-stage|global-read-lock|table-locks|single-reader", .preset = "auto",
+        .commands = DUMP | DOCTOR, .from = BOTH,
         .help = "How all workers come to see one moment; auto takes the first that the account may use"},
-    [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG, .commands = DUMP,
+    [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG, .commands = DUMP | DOCTOR,
         .from = BOTH,
         .help = "Accept tables whose engine has no transactions, as they are while they are read"},
     [OPTION_COUNT_CHECK] = {.name = "count-check", .kind = KIND_CHOICE, .word = "auto|always|never",
@@ -87,18 +88,21 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_LOCK_TIMEOUT] = {.name = "lock-timeout", .kind = KIND_UINT, .word = "SECONDS", .preset = "60",
         .min = 1, .max = 86400, .commands = RESTORE | UNDO, .from = BOTH,
         .help = "How long the swap is tried while other sessions use the tables"},
-    [OPTION_KILL_BLOCKERS] = {.name = "kill-blockers", .kind = KIND_FLAG, .commands = RESTORE | UNDO,
+    [OPTION_KILL_BLOCKERS] = {.name = "kill-blockers", .kind = KIND_FLAG, .commands = RESTORE | UNDO | DOCTOR,
         .from = BOTH,
         .help = "End the sessions that keep the tables from being swapped"},
     [OPTION_ASSUME_NO_OUTSIDE_FKS] = {.name = "assume-no-outside-fks", .kind = KIND_FLAG,
-        .commands = RESTORE | UNDO, .from = BOTH,
+        .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
         .help = "Go on when the account cannot see whether other tables refer to these"},
     [OPTION_STAGING_SCHEMA] = {.name = "staging-schema", .kind = KIND_STRING, .word = "DB",
-        .shown = "dbsafe_stage_<id>, made and dropped", .commands = RESTORE | UNDO, .from = BOTH,
+        .shown = "dbsafe_stage_<id>, made and dropped", .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
         .help = "Load into this existing database before the swap"},
     [OPTION_UNDO_SCHEMA] = {.name = "undo-schema", .kind = KIND_STRING, .word = "DB",
-        .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO, .from = BOTH,
+        .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
         .help = "Keep replaced tables in this existing database"},
+    [OPTION_MAP_COLLATION] = {.name = "map-collation", .kind = KIND_LIST, .word = "OLD=NEW,...",
+        .commands = RESTORE | DOCTOR, .from = BOTH,
+        .help = "Give what has collation OLD the collation NEW of the same character set, for servers that lack OLD"},
     [OPTION_KEEP_LAST] = {.name = "keep-last", .kind = KIND_UINT, .word = "N",
         .shown = "all archives are kept", .min = 1, .max = 1000000, .commands = PRUNE, .from = BOTH,
         .help = "Of each label keep the N newest archives that can be read and remove the older ones"},

@@ -27,7 +27,7 @@ const char *figure_count(uint64_t n, char out[FIGURE_BYTES])
 const char *figure_of(uint64_t n, const char *word, char out[FIGURE_BYTES])
 {
     char count[FIGURE_BYTES];
-    snprintf(out, FIGURE_BYTES, "%.20s %.10s%s", figure_count(n, count), word, n == 1 ? "" : "s");
+    snprintf(out, FIGURE_BYTES, "%.20s %.15s%s", figure_count(n, count), word, n == 1 ? "" : "s");
     return out;
 }
 

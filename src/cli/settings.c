@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define THREADS_DEFAULT_MAX 4
+#define NAME_CHARACTERS     64
 
 unsigned settings_threads(const struct options *o)
 {
@@ -45,6 +46,15 @@ static size_t block_bytes(const char *const *items, unsigned count)
     return bytes;
 }
 
+/* Servers count characters, not bytes. */
+static bool is_too_long(const char *name)
+{
+    size_t characters = 0;
+    for (; *name; name++)
+        characters += ((unsigned char)*name & 0xC0) != 0x80;
+    return characters > NAME_CHARACTERS;
+}
+
 static enum err_code check_pair(const char *const *pairs, unsigned index, unsigned count, struct err *err)
 {
     const char *old = pairs[2 * index], *new = pairs[2 * index + 1];
@@ -52,6 +62,9 @@ static enum err_code check_pair(const char *const *pairs, unsigned index, unsign
         return err_set(err, ERR_USAGE, "--into: '%s' is not OLD=NEW; one database alone, or only pairs", new);
     if (!*new || (old && !*old))
         return err_set(err, ERR_USAGE, "--into: '%s=%s' lacks a name", old ? old : "", new);
+    if (is_too_long(new))
+        return err_set(err, ERR_USAGE, "--into: '%s' is longer than the %d characters that a server allows",
+                       new, NAME_CHARACTERS);
     for (unsigned i = 0; i < index; i++)
         if (old && strcmp(pairs[2 * i], old) == 0)
             return err_set(err, ERR_USAGE, "--into: '%s' is given twice", old);

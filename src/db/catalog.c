@@ -3,6 +3,7 @@
 #include "db/flavour.h"
 
 #include <mysqld_error.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -51,22 +52,22 @@ enum err_code catalog_schemas(struct db_conn *c, struct arena *arena, struct cat
                               unsigned *count, struct err *err)
 {
     struct db_rows *rows;
-    enum err_code code = db_query(c,
-                                  "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME"
-                                  " FROM information_schema.SCHEMATA WHERE CAST(SCHEMA_NAME AS BINARY) NOT IN"
-                                  " ('information_schema', 'performance_schema', 'mysql', 'sys')"
-                                  " AND CAST(SCHEMA_NAME AS BINARY) NOT LIKE 'dbsafe\\\\_%'"
-                                  " ORDER BY SCHEMA_NAME",
-                                  &rows, err);
+    enum err_code code =
+        db_queryf(c, &rows, err,
+                  "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, %s"
+                  " FROM information_schema.SCHEMATA WHERE CAST(SCHEMA_NAME AS BINARY) NOT IN"
+                  " ('information_schema', 'performance_schema', 'mysql', 'sys')"
+                  " AND CAST(SCHEMA_NAME AS BINARY) NOT LIKE 'dbsafe\\\\_%%' ORDER BY SCHEMA_NAME",
+                  flavour_of(db_version(c)).mariadb ? "SCHEMA_COMMENT" : "''");
     if (code != ERR_OK)
         return code;
     *out = arena_calloc(arena, db_row_count(rows) + 1, sizeof **out);
     *count = 0;
     const char *const *row;
     while ((row = db_row(rows)))
-        (*out)[(*count)++] =
-            (struct catalog_schema){arena_strdup(arena, row[0]), arena_strdup(arena, row[1] ? row[1] : ""),
-                                    arena_strdup(arena, row[2] ? row[2] : "")};
+        (*out)[(*count)++] = (struct catalog_schema){
+            arena_strdup(arena, row[0]), arena_strdup(arena, row[1] ? row[1] : ""),
+            arena_strdup(arena, row[2] ? row[2] : ""), arena_strdup(arena, row[3] ? row[3] : "")};
     db_rows_free(rows);
     return ERR_OK;
 }
@@ -85,8 +86,7 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
     enum err_code code =
         query_table(c,
                     "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, AUTO_INCREMENT,"
-                    " CREATE_TIME"
-                    " FROM information_schema.TABLES",
+                    " CREATE_TIME, TABLE_COMMENT FROM information_schema.TABLES",
                     "TABLE_SCHEMA", schema, "TABLE_NAME", name,
                     " AND TABLE_TYPE NOT LIKE '%TEMPORARY%' ORDER BY TABLE_NAME", &rows, err);
     if (code != ERR_OK)
@@ -105,6 +105,9 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
         t->data_bytes = to_number(row[4]);
         t->auto_increment = to_number(row[5]);
         t->created = arena_strdup(arena, row[6] ? row[6] : "");
+        /* the comment of a view that cannot be opened is the error */
+        if (t->kind == CATALOG_VIEW && row[7] && row[7][0] && strcmp(row[7], "VIEW") != 0)
+            t->broken = arena_strdup(arena, row[7]);
     }
     db_rows_free(rows);
     return ERR_OK;
@@ -113,16 +116,15 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
 enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
                               struct catalog_column **out, unsigned *count, struct err *err)
 {
-    bool mariadb = flavour_of(db_version(c)).mariadb;
+    struct flavour f = flavour_of(db_version(c));
+    char select[512];
+    snprintf(select, sizeof select,
+             "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, %s, %s,"
+             " EXTRA FROM information_schema.COLUMNS",
+             flavour_generated_expression(f), flavour_period_expression(f));
     struct db_rows *rows;
-    enum err_code code =
-        query_table(c,
-                    mariadb ? "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
-                              " IS_GENERATED='ALWAYS', GENERATION_EXPRESSION IN ('ROW START','ROW END') FROM "
-                              "information_schema.COLUMNS"
-                            : "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE,"
-                              " GENERATION_EXPRESSION<>'', 0 FROM information_schema.COLUMNS",
-                    "TABLE_SCHEMA", schema, "TABLE_NAME", table, " ORDER BY ORDINAL_POSITION", &rows, err);
+    enum err_code code = query_table(c, select, "TABLE_SCHEMA", schema, "TABLE_NAME", table,
+                                     " ORDER BY ORDINAL_POSITION", &rows, err);
     if (code != ERR_OK)
         return code;
     *out = arena_calloc(arena, db_row_count(rows) + 1, sizeof **out);
@@ -136,6 +138,7 @@ enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char
         col->charset = row[3] ? arena_strdup(arena, row[3]) : NULL;
         col->nullable = strcmp(row[4], "YES") == 0;
         col->period = row[6] && row[6][0] == '1';
+        col->auto_increment = row[7] && strstr(row[7], "auto_increment");
         col->generated = row[5] && row[5][0] == '1' && !col->period;
     }
     db_rows_free(rows);
@@ -158,15 +161,11 @@ enum err_code catalog_unique_keys(struct db_conn *c, struct arena *arena, const 
                                   const char *table, struct catalog_key **out, unsigned *count,
                                   struct err *err)
 {
-    struct flavour f = flavour_of(db_version(c));
-    const char *select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, 'NO'"
-                         " FROM information_schema.STATISTICS";
-    if (f.mariadb && f.version >= 100600)
-        select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, IGNORED"
-                 " FROM information_schema.STATISTICS";
-    else if (!f.mariadb && f.version >= 80000)
-        select = "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE,"
-                 " IF(IS_VISIBLE='YES', 'NO', 'YES') FROM information_schema.STATISTICS";
+    char select[512];
+    snprintf(select, sizeof select,
+             "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, COLLATION, INDEX_TYPE, NULLABLE, %s"
+             " FROM information_schema.STATISTICS",
+             flavour_ignored_key_expression(flavour_of(db_version(c))));
     struct db_rows *rows;
     enum err_code code =
         query_table(c, select, "TABLE_SCHEMA", schema, "TABLE_NAME", table,
@@ -205,30 +204,9 @@ enum err_code catalog_triggers(struct db_conn *c, struct arena *arena, const cha
                                const char ***out, unsigned *count, struct err *err)
 {
     struct db_rows *rows;
-    enum err_code code =
-        query_table(c, "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS", "EVENT_OBJECT_SCHEMA", schema,
-                    "EVENT_OBJECT_TABLE", table, " ORDER BY TRIGGER_NAME", &rows, err);
-    if (code == ERR_OK)
-        take_names(rows, arena, out, count);
-    return code;
-}
-
-enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const char *schema, const char ***out,
-                               unsigned *count, struct err *err)
-{
-    struct buf sql;
-    buf_init(&sql, QUERY_MAX_BYTES);
-    buf_put(&sql, "SELECT CONCAT(LOWER(ROUTINE_TYPE), ' ', ROUTINE_NAME) FROM information_schema.ROUTINES "
-                  "WHERE ROUTINE_SCHEMA=");
-    db_quote_text(&sql, schema);
-    buf_put(
-        &sql,
-        " UNION ALL SELECT CONCAT('event ', EVENT_NAME) FROM information_schema.EVENTS WHERE EVENT_SCHEMA=");
-    db_quote_text(&sql, schema);
-    buf_put(&sql, " ORDER BY 1");
-    struct db_rows *rows;
-    enum err_code code = db_query(c, buf_cstr(&sql), &rows, err);
-    buf_free(&sql);
+    enum err_code code = query_table(c, "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS",
+                                     "EVENT_OBJECT_SCHEMA", schema, "EVENT_OBJECT_TABLE", table,
+                                     " ORDER BY EVENT_MANIPULATION, ACTION_TIMING, ACTION_ORDER", &rows, err);
     if (code == ERR_OK)
         take_names(rows, arena, out, count);
     return code;

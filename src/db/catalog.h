@@ -12,10 +12,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum catalog_kind { CATALOG_TABLE, CATALOG_VIEW, CATALOG_SEQUENCE };
+enum catalog_kind {
+    CATALOG_TABLE,
+    CATALOG_VIEW,
+    CATALOG_SEQUENCE,
+    /* catalog_objects.h: */
+    CATALOG_PACKAGE,
+    CATALOG_PACKAGE_BODY,
+    CATALOG_FUNCTION,
+    CATALOG_PROCEDURE,
+    CATALOG_TRIGGER,
+    CATALOG_EVENT
+};
 
 struct catalog_schema {
     const char *name, *charset, *collation;
+    const char *comment; /* "" where the server has none */
 };
 
 struct catalog_table {
@@ -26,6 +38,7 @@ struct catalog_table {
     uint64_t rows_estimate, data_bytes; /* the engine's guesses */
     const char *created;                /* CREATE_TIME; it moves when a table is renamed; "" unknown */
     uint64_t auto_increment;            /* next value; 0: none */
+    const char *broken; /* views: why they cannot be selected from, by the server; else NULL */
 };
 
 struct catalog_column {
@@ -36,6 +49,7 @@ struct catalog_column {
     bool nullable;
     bool generated; /* VIRTUAL or STORED */
     bool period;    /* ROW START or ROW END of system versioning */
+    bool auto_increment;
 };
 
 struct catalog_key {
@@ -58,11 +72,9 @@ enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char
 enum err_code catalog_unique_keys(struct db_conn *c, struct arena *arena, const char *schema,
                                   const char *table, struct catalog_key **out, unsigned *count,
                                   struct err *err);
-/* Names of the triggers of a table; of a schema's routines and events as "procedure x". */
+/* Names of the triggers of a table, by action and timing, and in the order in which they fire. */
 enum err_code catalog_triggers(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
                                const char ***out, unsigned *count, struct err *err);
-enum err_code catalog_programs(struct db_conn *c, struct arena *arena, const char *schema, const char ***out,
-                               unsigned *count, struct err *err);
 /* SHOW CREATE TABLE.  ERR_NOT_FOUND when there is no such table (any more). */
 enum err_code catalog_ddl(struct db_conn *c, const char *schema, const char *table, struct buf *out,
                           struct err *err);

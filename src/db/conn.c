@@ -2,6 +2,7 @@
 
 #include "core/fault.h"
 #include "core/mem.h"
+#include "db/sqlerror.h"
 
 #include <errmsg.h>
 #include <errno.h>
@@ -15,10 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connector/C reports a lost connection in the middle of a result with this number. */
-#define LOST_EXTENDED    2055
-#define SQL_MAX_BYTES    ((size_t)64 << 20)
-#define MAX_PACKET_BYTES ((size_t)1 << 30)
+/* MySQL's number for require_secure_transport, which MariaDB's headers do not have. */
+#define SECURE_TRANSPORT_REQUIRED 3159
+#define SQL_MAX_BYTES             ((size_t)64 << 20)
+#define MAX_PACKET_BYTES          ((size_t)1 << 30)
 
 struct db_conn {
     MYSQL *mysql;
@@ -26,6 +27,7 @@ struct db_conn {
     struct cancel_hook hook;
     int socket; /* a duplicate, owned: Connector/C closes its own at an error, and its number may be reused */
     unsigned last_errno;
+    uint64_t changed_rows, warnings; /* of the last db_execn */
     char *target;
     struct {
         db_load_fn *next; /* NULL outside of db_load */
@@ -46,28 +48,6 @@ static void shut_socket(void *arg)
     shutdown(c->socket, SHUT_RDWR);
 }
 
-static enum err_code classify(unsigned number)
-{
-    switch (number) {
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-    case LOST_EXTENDED:
-    case ER_CONNECTION_KILLED:
-    case ER_SERVER_SHUTDOWN:
-    case ER_NET_READ_ERROR:
-    case ER_NET_PACKETS_OUT_OF_ORDER:
-        return ERR_DB_LOST;
-    case ER_LOCK_WAIT_TIMEOUT:
-    case ER_LOCK_DEADLOCK:
-        return ERR_DB_RETRY;
-    case ER_ACCESS_DENIED_ERROR:
-    case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
-        return ERR_CONFIG;
-    default:
-        return ERR_DB;
-    }
-}
-
 enum err_code db_error(struct db_conn *c, struct err *err, const char *format, ...)
 {
     char what[1024];
@@ -80,8 +60,8 @@ enum err_code db_error(struct db_conn *c, struct err *err, const char *format, .
     c->last_errno = mysql_errno(c->mysql);
     if (c->last_errno == 0)
         return err_set(err, ERR_DB_LOST, "%s on %s: the connection ended", what, c->target);
-    return err_set(err, classify(c->last_errno), "%s on %s: error %u: %s", what, c->target, c->last_errno,
-                   mysql_error(c->mysql));
+    return err_set(err, sql_error_code(c->last_errno), "%s on %s: error %u: %s", what, c->target,
+                   c->last_errno, mysql_error(c->mysql));
 }
 
 /* The first words of a statement, for messages: never values, which may be secret or long. */
@@ -232,7 +212,9 @@ static enum err_code long_session(struct db_conn *c, struct err *err)
         "time_zone='+00:00'"
         " /*M!100100 , SESSION max_statement_time=0 */"
         " /*!50708 , SESSION max_execution_time=0 */" /* MySQL: MariaDB skips 50700 to 50999 */
-        " /*M!100300 , SESSION idle_transaction_timeout=0, SESSION idle_readonly_transaction_timeout=0 */",
+        " /*M!100300 , SESSION idle_transaction_timeout=0, SESSION idle_readonly_transaction_timeout=0 */"
+        /* MySQL 8 else answers with what it knew up to a day ago: of the next AUTO_INCREMENT value too */
+        " /*!80000 , SESSION information_schema_stats_expiry=0 */",
         err);
 }
 
@@ -245,6 +227,8 @@ static enum err_code connect_error(struct db_conn *c, struct err *err)
             err,
             "; TLS is required and verified for servers that are not on this host: name the server's CA with"
             " --ssl-ca (for RDS its CA bundle)");
+    else if (number == SECURE_TRANSPORT_REQUIRED)
+        err_hint(err, "; the server wants TLS: name its CA with --ssl-ca");
     else if (code == ERR_CONFIG)
         err_hint(err,
                  "; the password comes from an option file, --password-file, MYSQL_PWD or a prompt (-p)");
@@ -380,6 +364,20 @@ enum err_code db_exec(struct db_conn *c, const char *sql, struct err *err)
     return code != ERR_OK ? code : drain(c, sql, err);
 }
 
+enum err_code db_execn(struct db_conn *c, const char *sql, size_t bytes, struct err *err)
+{
+    enum err_code code = send_statement(c, sql, bytes, err);
+    c->changed_rows = mysql_affected_rows(c->mysql); /* asking for a next result forgets it */
+    c->warnings = mysql_warning_count(c->mysql);
+    return code != ERR_OK ? code : drain(c, sql, err);
+}
+
+void db_changes(const struct db_conn *c, uint64_t *rows, uint64_t *warnings)
+{
+    *rows = c->changed_rows;
+    *warnings = c->warnings;
+}
+
 /* Formats SQL of any length. */
 static void format_sql(struct buf *sql, const char *format, va_list args)
 {
@@ -511,33 +509,4 @@ enum err_code db_kill(struct db_conn *c, unsigned long id, struct err *err)
 {
     enum err_code code = db_execf(c, err, "KILL %lu", id);
     return code != ERR_OK && c->last_errno == ER_NO_SUCH_THREAD ? ERR_OK : code;
-}
-
-void db_quote_name(struct buf *out, const char *name)
-{
-    buf_putn(out, "`", 1);
-    for (const char *p = name; *p; p++) {
-        if (*p == '`')
-            buf_putn(out, "`", 1);
-        buf_putn(out, p, 1);
-    }
-    buf_putn(out, "`", 1);
-}
-
-void db_quote_pair(struct buf *out, const char *schema, const char *name)
-{
-    db_quote_name(out, schema);
-    buf_putn(out, ".", 1);
-    db_quote_name(out, name);
-}
-
-void db_quote_text(struct buf *out, const char *text)
-{
-    buf_putn(out, "'", 1);
-    for (const char *p = text; *p; p++) {
-        if (*p == '\'' || *p == '\\')
-            buf_putn(out, "\\", 1);
-        buf_putn(out, p, 1);
-    }
-    buf_putn(out, "'", 1);
 }

@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/cancel.h"
 #include "core/err.h"
+#include "db/quote.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,6 +46,10 @@ const char *db_target(const struct db_conn *c);
 enum err_code db_exec(struct db_conn *c, const char *sql, struct err *err);
 enum err_code db_execf(struct db_conn *c, struct err *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for text with a length; db_changes tells what it did: rows that it changed, and warnings (at most
+ * 65,535 are told). */
+enum err_code db_execn(struct db_conn *c, const char *sql, size_t bytes, struct err *err);
+void db_changes(const struct db_conn *c, uint64_t *rows, uint64_t *warnings);
 /* The same in two halves, so that several connections work at the same moment. */
 enum err_code db_send(struct db_conn *c, const char *sql, struct err *err);
 enum err_code db_reap(struct db_conn *c, struct err *err);
@@ -81,10 +86,5 @@ enum err_code db_error(struct db_conn *c, struct err *err, const char *format, .
 void *db_handle(struct db_conn *c);
 /* Ends the session (it may be ours or of a run that died); ERR_OK too when there is none of that id. */
 enum err_code db_kill(struct db_conn *c, unsigned long id, struct err *err);
-
-/* `name` with backticks doubled; 'text' as a quoted literal (escapes quote and backslash). */
-void db_quote_name(struct buf *out, const char *name);
-void db_quote_pair(struct buf *out, const char *schema, const char *name);
-void db_quote_text(struct buf *out, const char *text);
 
 #endif

@@ -27,8 +27,7 @@ static bool is_quote(char c)
     return c == '\'' || c == '"' || c == '`';
 }
 
-/* Steps over one unit: a quoted piece or one byte. */
-static const char *step(const char *p)
+const char *ddl_step(const char *p)
 {
     return is_quote(*p) ? skip_quoted(p) : p + 1;
 }
@@ -70,7 +69,7 @@ static const char *read_name(const char *p, struct arena *arena, const char **en
 static const char *read_first_column(const char *p, struct arena *arena)
 {
     while (*p && *p != '(')
-        p = step(p);
+        p = ddl_step(p);
     const char *end;
     return *p ? read_name(skip_space(p + 1), arena, &end) : NULL;
 }
@@ -80,7 +79,7 @@ static void read_foreign(struct ddl_item *item, const char *p, struct arena *are
     item->kind = DDL_FOREIGN;
     item->first_column = read_first_column(p, arena);
     while (*p && !after_words(p, "REFERENCES "))
-        p = step(p);
+        p = ddl_step(p);
     if (!*p)
         return;
     const char *end;
@@ -93,7 +92,7 @@ static void read_foreign(struct ddl_item *item, const char *p, struct arena *are
 
 static bool has_words(const char *text, const char *words)
 {
-    for (const char *p = text; *p; p = step(p))
+    for (const char *p = text; *p; p = ddl_step(p))
         if (after_words(p, words))
             return true;
     return false;
@@ -146,7 +145,7 @@ static const char *find_close(const char *p, unsigned *items)
             return p;
         else if (*p == ',' && depth == 1)
             ++*items;
-        p = step(p);
+        p = ddl_step(p);
     }
     return NULL;
 }
@@ -155,7 +154,7 @@ enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, 
 {
     const char *open = text;
     while (*open && *open != '(')
-        open = step(open);
+        open = ddl_step(open);
     unsigned count;
     const char *close = *open ? find_close(open + 1, &count) : NULL;
     if (!close || !after_words(text, "CREATE "))
@@ -167,7 +166,7 @@ enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, 
     out->items = arena_calloc(arena, count, sizeof *out->items);
     const char *start = skip_space(open + 1);
     unsigned depth = 0, n = 0;
-    for (const char *p = start; n < count; p = step(p)) {
+    for (const char *p = start; n < count; p = ddl_step(p)) {
         bool ends = p == close || (*p == ',' && depth == 0);
         if (ends) {
             const char *end = p;
@@ -188,6 +187,40 @@ enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, 
         }
     }
     return ERR_OK;
+}
+
+static void add_sequence(struct ddl_sequence *list, unsigned *count, const char *schema, const char *name)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (strcmp(list[i].name, name) == 0 && strcmp(list[i].schema, schema) == 0)
+            return;
+    list[(*count)++] = (struct ddl_sequence){schema, name};
+}
+
+struct ddl_sequence *ddl_sequences(const struct ddl *d, struct arena *arena, unsigned *count)
+{
+    struct ddl_sequence *list = NULL;
+    for (unsigned pass = 0; pass < 2; pass++) { /* counts, then takes */
+        unsigned found = 0;
+        *count = 0;
+        for (unsigned i = 0; i < d->item_count; i++) {
+            if (d->items[i].kind != DDL_COLUMN)
+                continue;
+            for (const char *p = d->items[i].text; *p; p = ddl_step(p)) {
+                const char *at = after_words(p, "nextval("), *end;
+                if (!at)
+                    continue;
+                found++;
+                const char *schema = list ? read_name(at, arena, &end) : NULL;
+                const char *name = schema && *end == '.' ? read_name(end + 1, arena, &end) : NULL;
+                if (name)
+                    add_sequence(list, count, schema, name);
+            }
+        }
+        if (!list)
+            list = arena_calloc(arena, found + 1, sizeof *list);
+    }
+    return list;
 }
 
 void ddl_create(const struct ddl *d, const char *into, const bool *skip, struct buf *out)
@@ -221,7 +254,7 @@ void ddl_without_auto_increment(const char *text, struct buf *out)
             p = value;
             continue;
         }
-        const char *next = step(p);
+        const char *next = ddl_step(p);
         buf_putn(out, p, (size_t)(next - p));
         p = next;
     }

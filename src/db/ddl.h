@@ -44,12 +44,21 @@ struct ddl {
 /* All strings live in arena. ERR_DB when the text has not the form of SHOW CREATE TABLE. */
 enum err_code ddl_parse(const char *text, struct arena *arena, struct ddl *out, struct err *err);
 
+/* A sequence from which a column takes its default. */
+struct ddl_sequence {
+    const char *schema, *name;
+};
+/* Those of all columns, each once, in their order; lives in arena. */
+struct ddl_sequence *ddl_sequences(const struct ddl *d, struct arena *arena, unsigned *count);
+
 /* Writes a statement that creates the table under into ("`schema`.`name`"), leaving out the items for which
  * skip is true (skip may be NULL). */
 void ddl_create(const struct ddl *d, const char *into, const bool *skip, struct buf *out);
 
 /* The text with " AUTO_INCREMENT=<n>" removed from the table options. */
 void ddl_without_auto_increment(const char *text, struct buf *out);
+/* Steps over one unit of a definition: a quoted piece or one byte. */
+const char *ddl_step(const char *p);
 /* Whether a table option stands in the tail, e.g. "DATA DIRECTORY". Quoted text is not searched. */
 bool ddl_tail_has(const char *tail, const char *words);
 

@@ -36,3 +36,14 @@ bool innodb_status_parse(const char *text, struct innodb_status *out)
     }
     return true;
 }
+
+bool innodb_status_read(struct db_conn *c, struct innodb_status *out)
+{
+    struct db_rows *rows;
+    if (db_query(c, "SHOW ENGINE INNODB STATUS", &rows, NULL) != ERR_OK)
+        return false;
+    const char *const *row = db_row(rows);
+    bool ok = row && row[2] && innodb_status_parse(row[2], out);
+    db_rows_free(rows);
+    return ok;
+}

@@ -8,6 +8,8 @@
 #ifndef DBSAFE_DB_INNODB_STATUS_H
 #define DBSAFE_DB_INNODB_STATUS_H
 
+#include "db/conn.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,5 +20,7 @@ struct innodb_status {
 
 /* text: the third column of the statement's row.  False when it does not tell the counter. */
 bool innodb_status_parse(const char *text, struct innodb_status *out);
+/* Asks the server.  False when it does not tell: that takes PROCESS. */
+bool innodb_status_read(struct db_conn *c, struct innodb_status *out);
 
 #endif

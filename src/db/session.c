@@ -1,13 +1,13 @@
 #include "db/session.h"
 
 #include "db/flavour.h"
+#include "db/sqlerror.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* DDL that waits for a table which another reader has open stops this one, and everybody behind it: as that
  * reader waits for this one's share of the work, only giving up sets them free. */
-#define LOCK_WAIT_S "10"
+#define LOCK_WAIT_S "3"
 
 enum err_code session_for_reading(struct db_conn *c, struct err *err)
 {
@@ -39,49 +39,22 @@ enum err_code session_for_reading(struct db_conn *c, struct err *err)
     return code;
 }
 
+enum err_code session_for_creating(struct db_conn *c, struct err *err)
+{
+    struct err refused;
+    enum err_code code =
+        db_exec(c,
+                "SET SESSION foreign_key_checks=0,"
+                " SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'",
+                err);
+    if (code != ERR_OK || db_exec(c, "SET SESSION innodb_strict_mode=0", &refused) == ERR_OK)
+        return code;
+    /* MySQL takes a privilege for it since 8.0.26: without it the server may refuse a table, but makes no
+     * other. */
+    return sql_error_is_denied(db_errno(c)) ? ERR_OK : err_copy(err, &refused);
+}
+
 enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err *err)
 {
     return db_execf(c, err, "SET SESSION lock_wait_timeout=%u", seconds);
-}
-
-/* Whether the list of privileges that ends at end has this one as a whole item. */
-static bool list_has(const char *list, const char *end, const char *privilege)
-{
-    for (const char *p = list; p < end;) {
-        size_t n = strcspn(p, ",");
-        if (p + n > end)
-            n = (size_t)(end - p);
-        if (n == strlen(privilege) && strncasecmp(p, privilege, n) == 0)
-            return true;
-        p += n;
-        p += strspn(p, ", ");
-    }
-    return false;
-}
-
-void session_grants_add(struct session_grants *g, const char *line)
-{
-    static const char start[] = "GRANT ";
-    const char *end = strstr(line, " ON *.* TO ");
-    /* A quote before it means that it stands in a name, of a database for example. */
-    if (!end || strcspn(line, "`'\"") < (size_t)(end - line) || strncmp(line, start, sizeof start - 1) != 0)
-        return;
-    const char *list = line + sizeof start - 1;
-    bool all = list_has(list, end, "ALL PRIVILEGES");
-    g->process |= all || list_has(list, end, "PROCESS");
-    g->reload |= all || list_has(list, end, "RELOAD");
-}
-
-enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err)
-{
-    *out = (struct session_grants){0};
-    struct db_rows *rows;
-    enum err_code code = db_query(c, "SHOW GRANTS", &rows, err);
-    if (code != ERR_OK)
-        return code;
-    const char *const *row;
-    while ((row = db_row(rows)))
-        session_grants_add(out, row[0]);
-    db_rows_free(rows);
-    return ERR_OK;
 }

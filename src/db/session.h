@@ -8,15 +8,10 @@
 
 /* For reading rows exactly: results in the columns' own bytes, UTC, no sql_mode, REPEATABLE READ. */
 enum err_code session_for_reading(struct db_conn *c, struct err *err);
+/* For creating tables as they were: no check of foreign keys or row formats that would be refused today, no
+ * other engine in place of a missing one. */
+enum err_code session_for_creating(struct db_conn *c, struct err *err);
 /* lock_wait_timeout of this session, in whole seconds. */
 enum err_code session_lock_wait(struct db_conn *c, unsigned seconds, struct err *err);
-
-/* What the account may do, as far as SHOW GRANTS tells; global privileges only. */
-struct session_grants {
-    bool process, reload;
-};
-/* Adds what one line of SHOW GRANTS gives on *.*. */
-void session_grants_add(struct session_grants *g, const char *line);
-enum err_code session_grants(struct db_conn *c, struct session_grants *out, struct err *err);
 
 #endif

@@ -189,8 +189,29 @@ static enum err_code write_table_texts(struct dump *d, unsigned i, struct buf *p
     if (code != ERR_OK)
         return code;
     archive_load_path(t, path);
-    code = archive_load_sql(t, text, err);
+    code = archive_load_sql(t, d->manifest->format, text, err);
     return code == ERR_OK ? add_text(d, MEMBER_LOAD, t->number, path, text, err) : code;
+}
+
+static enum err_code write_object_text(struct dump *d, unsigned i, struct buf *path, struct buf *text,
+                                       struct err *err)
+{
+    const struct manifest *m = d->manifest;
+    const struct manifest_object *o = &m->objects[i];
+    const struct catalog_definition *definition = &d->plan.objects.definitions[i];
+    const char *collation = NULL;
+    for (unsigned k = 0; k < m->schema_count; k++)
+        if (strcmp(m->schemas[k].name, o->schema) == 0)
+            collation = m->schemas[k].collation;
+    archive_object_path(o, path);
+    enum err_code code = archive_object_sql(o, collation, definition->text, definition->bytes, text, err);
+    if (code != ERR_OK)
+        return code;
+    struct manifest_member member = {.path = buf_cstr(path), .kind = MEMBER_OBJECT, .object = o->number};
+    code = archive_writer_add(d->writer, &member, text->data, text->len, err);
+    buf_clear(path);
+    buf_clear(text);
+    return code;
 }
 
 static enum err_code write_texts(struct dump *d, struct err *err)
@@ -208,11 +229,14 @@ static enum err_code write_texts(struct dump *d, struct err *err)
     }
     for (unsigned i = 0; code == ERR_OK && i < d->manifest->schema_count; i++) {
         archive_schema_path(i + 1, &d->manifest->schemas[i], &path);
-        archive_schema_sql(&d->manifest->schemas[i], &text);
-        code = add_text(d, MEMBER_SCHEMA, 0, &path, &text, err);
+        code = archive_schema_sql(&d->manifest->schemas[i], &text, err);
+        if (code == ERR_OK)
+            code = add_text(d, MEMBER_SCHEMA, 0, &path, &text, err);
     }
     for (unsigned i = 0; code == ERR_OK && i < d->manifest->table_count; i++)
         code = write_table_texts(d, i, &path, &text, err);
+    for (unsigned i = 0; code == ERR_OK && i < d->manifest->object_count; i++)
+        code = write_object_text(d, i, &path, &text, err);
     buf_free(&path);
     buf_free(&text);
     return code;
@@ -293,7 +317,7 @@ static void record_consistency(struct dump *d)
     c->method = s->method;
     c->proof = arena_strdup(arena, s->proof);
     c->tries = s->tries;
-    c->gtid = s->gtid[0] ? arena_strdup(arena, s->gtid) : NULL;
+    c->gtid = s->gtid ? arena_strdup(arena, s->gtid) : NULL;
     c->worker_count = s->count;
     struct manifest_worker *workers = arena_calloc(arena, s->count, sizeof *workers);
     for (unsigned i = 0; i < s->count; i++)
@@ -343,7 +367,8 @@ static enum err_code take_snapshot(struct dump *d, const struct db_params *db, s
 {
     const struct snapshot_options options = {.threads = d->options->threads,
                                              .consistency = d->options->consistency,
-                                             .locked_tables = d->plan.locked_tables,
+                                             .tables = d->plan.snapshot_tables,
+                                             .table_count = d->manifest->table_count,
                                              .allow_inconsistent = d->options->allow_inconsistent};
     progress_phase(d->run->progress, "starting the snapshot", 0);
     enum err_code code = snapshot_open(d->run, db, control, &options, &d->snapshot, err);
@@ -358,8 +383,9 @@ static enum err_code take_snapshot(struct dump *d, const struct db_params *db, s
 
 static enum err_code write_archive(struct dump *d, struct db_conn *control, struct err *err)
 {
-    enum err_code code =
-        archive_writer_new(d->sink, d->manifest, d->manifest->started_ms / 1000, &d->writer, err);
+    enum err_code code = objects_read_sequences(&d->plan.objects, control, d->manifest, err);
+    if (code == ERR_OK)
+        code = archive_writer_new(d->sink, d->manifest, d->manifest->started_ms / 1000, &d->writer, err);
     if (code == ERR_OK)
         code = write_texts(d, err);
     if (code != ERR_OK)

@@ -7,7 +7,9 @@
 #include "db/catalog.h"
 #include "db/ddl.h"
 #include "db/flavour.h"
+#include "dump/lint.h"
 #include "dump/names.h"
+#include "dump/relations.h"
 #include "rows/describe.h"
 
 #include <stdlib.h>
@@ -26,6 +28,9 @@ struct planner {
     unsigned schema_count;
     struct catalog_table *found; /* tables to dump, in order */
     unsigned found_count, found_cap;
+    struct objects *objects; /* the plan's */
+    const char **whole;      /* databases of which everything is dumped */
+    unsigned whole_count;
 };
 
 static bool is_schema(const struct planner *p, const char *name)
@@ -69,17 +74,15 @@ static void add_warning(struct planner *p, const char *schema, const char *name,
     manifest_add_warning(p->manifest, object, text);
 }
 
-static enum err_code take_object(struct planner *p, const struct catalog_table *t, bool by_name,
-                                 struct err *err)
+static void take_other(struct planner *p, const struct catalog_table *t)
 {
-    if (t->kind != CATALOG_TABLE) {
-        const char *kind = t->kind == CATALOG_VIEW ? "view" : "sequence";
-        if (by_name)
-            return err_set(err, ERR_REFUSED, "dump %s.%s: it is a %s, and this version archives tables only",
-                           t->schema, t->name, kind);
-        add_warning(p, t->schema, t->name, arena_printf(p->arena, "a %s: not in this archive", kind));
-        return ERR_OK;
-    }
+    const struct catalog_object o = {
+        .schema = t->schema, .name = t->name, .kind = t->kind, .broken = t->broken};
+    objects_add(p->objects, &o);
+}
+
+static enum err_code take_table(struct planner *p, const struct catalog_table *t, struct err *err)
+{
     /* The catalogue's row of such a table is a guess: it would even hide that rows are versioned. */
     if (!t->engine[0])
         return err_set(
@@ -114,8 +117,12 @@ static enum err_code take_from_schema(struct planner *p, const struct name *n, c
             continue;
         tables[i].schema = schema; /* one pointer a schema: compared as such */
         *matched = true;
-        if (!is_excluded(p, schema, tables[i].name))
-            code = take_object(p, &tables[i], one, err);
+        if (is_excluded(p, schema, tables[i].name))
+            continue;
+        if (tables[i].kind == CATALOG_TABLE)
+            code = take_table(p, &tables[i], err);
+        else
+            take_other(p, &tables[i]);
     }
     return code;
 }
@@ -126,16 +133,28 @@ static void add_schema(struct planner *p, const struct catalog_schema *s)
     for (unsigned i = 0; i < m->schema_count; i++)
         if (strcmp(m->schemas[i].name, s->name) == 0)
             return;
-    m->schemas[m->schema_count++] = (struct manifest_schema){s->name, s->charset, s->collation};
+    m->schemas[m->schema_count++] = (struct manifest_schema){s->name, s->charset, s->collation, s->comment};
 }
 
-static enum err_code warn_of_programs(struct planner *p, const char *schema, struct err *err)
+/* Those of a list that are not left out. */
+static void take_all(struct planner *p, const struct catalog_object *found, unsigned count)
 {
-    const char **names;
+    for (unsigned i = 0; i < count; i++)
+        if (!is_excluded(p, found[i].schema, found[i].name))
+            objects_add(p->objects, &found[i]);
+}
+
+static enum err_code take_programs(struct planner *p, const char *schema, struct err *err)
+{
+    struct catalog_object *found;
     unsigned count;
-    enum err_code code = catalog_programs(p->conn, p->arena, schema, &names, &count, err);
-    for (unsigned i = 0; code == ERR_OK && i < count; i++)
-        add_warning(p, schema, NULL, arena_printf(p->arena, "%s: not in this archive", names[i]));
+    enum err_code code = catalog_routines(p->conn, p->arena, schema, &found, &count, err);
+    if (code == ERR_OK)
+        take_all(p, found, count);
+    if (code == ERR_OK)
+        code = catalog_events(p->conn, p->arena, schema, &found, &count, err);
+    if (code == ERR_OK)
+        take_all(p, found, count);
     return code;
 }
 
@@ -147,6 +166,7 @@ static enum err_code resolve(struct planner *p, struct err *err)
     code = parse_excludes(p, err);
     bool everything = p->options->all_databases;
     unsigned count = everything ? 1 : p->options->name_count;
+    p->whole = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->whole);
     p->manifest->schemas = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->manifest->schemas);
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
         struct name n = {.given = "*", .schema = {"*", false}};
@@ -157,16 +177,19 @@ static enum err_code resolve(struct planner *p, struct err *err)
             const struct catalog_schema *s = &p->schemas[k];
             if (!name_part_matches(&n.schema, s->name) || is_excluded(p, s->name, NULL))
                 continue;
-            unsigned before = p->found_count;
+            unsigned before = p->found_count + p->objects->count;
             code = take_from_schema(p, &n, s->name, &matched, err);
-            if (!n.table.text || p->found_count > before)
+            if (!n.table.text || p->found_count + p->objects->count > before)
                 add_schema(p, s);
             if (code == ERR_OK && !n.table.text)
-                code = warn_of_programs(p, s->name, err);
+                code = take_programs(p, s->name, err);
+            if (code == ERR_OK && !n.table.text && p->whole_count < p->schema_count)
+                p->whole[p->whole_count++] = s->name;
         }
         if (code == ERR_OK && !matched)
-            code = err_set(err, ERR_NOT_FOUND, "dump %s: %s has no such %s that this account can see",
-                           n.given, db_target(p->conn), n.table.text ? "table" : "database");
+            code =
+                err_set(err, ERR_NOT_FOUND, "dump %s: %s has no such %s that this account can see", n.given,
+                        db_target(p->conn), n.table.text ? "table, view or sequence" : "database");
     }
     return code;
 }
@@ -187,7 +210,7 @@ static enum err_code read_server(struct planner *p, struct err *err)
     s->time_zone = arena_strdup(p->arena, row[2]);
     s->charset = arena_strdup(p->arena, row[3]);
     s->collation = arena_strdup(p->arena, row[4]);
-    s->flavour = flavour_name(flavour_of(db_version(p->conn)));
+    s->flavour = flavour_description(flavour_read(p->conn));
     db_rows_free(rows);
     return ERR_OK;
 }
@@ -202,6 +225,22 @@ static void ddl_digest(const char *text, char out[SHA256_HEX_BYTES])
     buf_free(&plain);
 }
 
+/* A table of which no columns are listed: is it gone, or hidden from an account that may not read it? */
+static enum err_code explain_missing(struct planner *p, const struct catalog_table *t, struct buf *text,
+                                     struct err *err)
+{
+    enum err_code code = catalog_ddl(p->conn, t->schema, t->name, text, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, ERR_SNAPSHOT,
+                       "dump %s.%s: it was dropped or renamed while the dump was planned (DDL): run it again",
+                       t->schema, t->name);
+    if (code == ERR_OK)
+        code = err_set(err, ERR_DB, "dump %s.%s: the account cannot see its columns", t->schema, t->name);
+    if (code == ERR_DB)
+        err_hint(err, "; it takes SELECT on the table");
+    return code;
+}
+
 static enum err_code describe_table(struct planner *p, unsigned i, struct plan *out, struct buf *text,
                                     struct err *err)
 {
@@ -214,14 +253,15 @@ static enum err_code describe_table(struct planner *p, unsigned i, struct plan *
     if (code == ERR_OK)
         code = catalog_ddl(p->conn, found->schema, found->name, text, err);
     if (code == ERR_NOT_FOUND)
-        return err_set(err, ERR_SNAPSHOT,
-                       "dump %s.%s: it was dropped or renamed while the dump was planned (DDL): run it again",
-                       found->schema, found->name);
+        return explain_missing(p, found, text, err);
     if (code != ERR_OK)
         return code;
     t->dir = archive_slug(p->arena, t->number, t->name);
     out->ddl[i] = arena_strndup(p->arena, text->data, text->len);
     out->created[i] = found->created;
+    code = relations_read(out->ddl[i], p->arena, t, err);
+    if (code != ERR_OK)
+        return err_wrap(err, "dump %s.%s", t->schema, t->name);
     char hex[SHA256_HEX_BYTES];
     ddl_digest(out->ddl[i], hex);
     t->ddl_sha256 = arena_strdup(p->arena, hex);
@@ -231,24 +271,16 @@ static enum err_code describe_table(struct planner *p, unsigned i, struct plan *
                                          .from = arena_strdup(p->arena, buf_cstr(text)),
                                          .rows_estimate = found->rows_estimate,
                                          .bytes_estimate = found->data_bytes};
-    if (t->trigger_count)
-        add_warning(p, t->schema, t->name,
-                    "has triggers, which are not in this archive: this version cannot restore the table");
     return ERR_OK;
 }
 
-static void list_locked_tables(struct planner *p, struct plan *out)
+static void list_snapshot_tables(struct planner *p, struct plan *out)
 {
-    struct buf list;
-    buf_init(&list, DDL_MAX_BYTES);
-    for (unsigned i = 0; i < p->manifest->table_count; i++) {
-        if (p->manifest->tables[i].transactional)
-            continue;
-        buf_putf(&list, "%s%s READ", list.len ? ", " : "", out->tables[i].from);
-    }
-    if (list.len)
-        out->locked_tables = xstrdup(buf_cstr(&list));
-    buf_free(&list);
+    const struct manifest *m = p->manifest;
+    out->snapshot_tables = arena_calloc(p->arena, m->table_count + 1, sizeof *out->snapshot_tables);
+    for (unsigned i = 0; i < m->table_count; i++)
+        out->snapshot_tables[i] =
+            (struct snapshot_table){m->tables[i].schema, m->tables[i].name, m->tables[i].transactional};
 }
 
 static enum err_code describe_all(struct planner *p, struct plan *out, struct err *err)
@@ -266,8 +298,62 @@ static enum err_code describe_all(struct planner *p, struct plan *out, struct er
         code = describe_table(p, i, out, &text, err);
     buf_free(&text);
     if (code == ERR_OK)
-        list_locked_tables(p, out);
+        list_snapshot_tables(p, out);
     return code;
+}
+
+/* ---- what belongs to tables ---- */
+
+static enum err_code take_sequence(struct planner *p, const struct manifest_table *t,
+                                   const struct manifest_name *name, struct err *err)
+{
+    struct catalog_table *found;
+    unsigned count = 0;
+    enum err_code code = ERR_OK;
+    bool excluded = is_excluded(p, name->schema, NULL) || is_excluded(p, name->schema, name->name);
+    for (unsigned i = 0; !excluded && i < p->schema_count; i++) {
+        if (strcmp(p->schemas[i].name, name->schema) != 0)
+            continue;
+        code = catalog_tables(p->conn, p->arena, p->schemas[i].name, name->name, &found, &count, err);
+        if (code == ERR_OK && count && found->kind == CATALOG_SEQUENCE) {
+            add_schema(p, &p->schemas[i]);
+            take_other(p, found);
+        }
+        break;
+    }
+    if (code == ERR_OK && (!count || found->kind != CATALOG_SEQUENCE))
+        add_warning(p, t->schema, t->name,
+                    arena_printf(p->arena,
+                                 "takes a default from the sequence %s.%s, which is not in this archive",
+                                 name->schema, name->name));
+    return code;
+}
+
+static enum err_code take_belongings(struct planner *p, struct err *err)
+{
+    const struct manifest *m = p->manifest;
+    enum err_code code = objects_find_triggers(p->objects, p->conn, m, err);
+    if (code == ERR_OK)
+        take_all(p, p->objects->triggers, p->objects->trigger_count);
+    for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
+        for (unsigned k = 0; code == ERR_OK && k < m->tables[i].sequence_count; k++)
+            code = take_sequence(p, &m->tables[i], &m->tables[i].sequences[k], err);
+    return code;
+}
+
+/* What should be known of all this. */
+static enum err_code warn_of_surprises(struct planner *p, const struct plan *plan, struct err *err)
+{
+    const char **definitions = arena_calloc(p->arena, p->objects->count + 1, sizeof *definitions);
+    for (unsigned i = 0; i < p->objects->count; i++)
+        definitions[i] = p->objects->definitions[i].text;
+    const struct lint_input in = {.manifest = p->manifest,
+                                  .ddl = plan->ddl,
+                                  .definitions = definitions,
+                                  .whole = p->whole,
+                                  .whole_count = p->whole_count};
+    lint_catalogue(&in);
+    return lint_accounts(&in, p->conn, err);
 }
 
 enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
@@ -276,18 +362,26 @@ enum err_code plan_make(const struct run *run, struct db_conn *c, const struct d
     struct planner p = {
         .run = run, .conn = c, .options = options, .manifest = manifest, .arena = manifest->arena};
     *out = (struct plan){.arena = manifest->arena};
+    objects_init(&out->objects, manifest->arena);
+    p.objects = &out->objects;
     enum err_code code = read_server(&p, err);
     if (code == ERR_OK)
         code = resolve(&p, err);
     if (code == ERR_OK)
         code = describe_all(&p, out, err);
+    if (code == ERR_OK)
+        code = take_belongings(&p, err);
+    if (code == ERR_OK)
+        code = objects_define(&out->objects, c, manifest, err);
+    if (code == ERR_OK)
+        code = warn_of_surprises(&p, out, err);
     free(p.found);
     return code;
 }
 
 void plan_free(struct plan *p)
 {
-    free(p->locked_tables);
+    objects_free(&p->objects);
 }
 
 /* RENAME leaves definitions alone, but the rows of a table that came to the name later are another table's.
@@ -336,5 +430,5 @@ enum err_code plan_check_ddl(const struct plan *p, struct db_conn *c, const stru
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         code = check_definition(c, &m->tables[i], p->created[i], &text, err);
     buf_free(&text);
-    return code;
+    return code == ERR_OK ? objects_check(&p->objects, c, m, err) : code;
 }

@@ -5,7 +5,9 @@
 #define DBSAFE_DUMP_PLAN_H
 
 #include "archive/manifest.h"
+#include "db/snapshot.h"
 #include "dump/dump.h"
+#include "dump/objects.h"
 #include "rows/scan.h"
 
 struct plan {
@@ -13,16 +15,19 @@ struct plan {
     struct scan_table *tables; /* one for each of the manifest's, same order; largest need not be first */
     const char **ddl;          /* SHOW CREATE TABLE of each */
     const char **created;      /* when each was made or got its name, as the server tells it */
-    char *locked_tables;       /* tables without transactions as LOCK TABLES wants them, or NULL; owned */
+    struct objects objects;
+    struct snapshot_table *snapshot_tables; /* the same tables for db/snapshot.h */
 };
 
-/* Fills manifest->server, schemas, tables and warnings, and out.  ERR_NOT_FOUND for a name that matches
- * nothing, ERR_REFUSED for a view or sequence that was named itself. */
+/* Fills manifest->server, schemas, tables, objects and warnings, and out.  A whole database brings all that
+ * it holds; a name within one brings tables, views and sequences, and with a table what belongs to it: its
+ * triggers and the sequences from which its columns take defaults.  ERR_NOT_FOUND for a name that matches
+ * nothing. */
 enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
                         struct manifest *manifest, struct plan *out, struct err *err);
 void plan_free(struct plan *p);
-/* ERR_SNAPSHOT naming the first table whose definition is not what it was when the plan was made, or whose
- * name another table has taken. */
+/* ERR_SNAPSHOT naming the first table or object whose definition is not what it was when the plan was made,
+ * or whose name another table has taken. */
 enum err_code plan_check_ddl(const struct plan *p, struct db_conn *c, const struct manifest *m,
                              struct err *err);
 

@@ -5,6 +5,7 @@
 #include "archive/text.h"
 #include "core/fault.h"
 #include "core/mem.h"
+#include "rows/insert.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +22,26 @@ struct loader {
     struct rowtext *rowtext;
     const char *session; /* the settings that the session has now */
     uint64_t sent_bytes; /* text of the member being loaded */
+    bool by_insert;      /* LOAD DATA LOCAL is not allowed */
+    size_t packet_bytes; /* the server's max_allowed_packet, as of this session */
+    uint64_t inserted, insert_warnings;
 };
+
+#define PIECE_BYTES ((size_t)256 << 10)
+
+static enum err_code read_server(struct loader *l, struct err *err)
+{
+    struct db_rows *rows;
+    enum err_code code =
+        db_query(l->conn, "SELECT @@global.local_infile, @@session.max_allowed_packet", &rows, err);
+    if (code != ERR_OK)
+        return code;
+    const char *const *row = db_row(rows);
+    l->by_insert = row && row[0] && strcmp(row[0], "0") == 0;
+    l->packet_bytes = row && row[1] ? (size_t)strtoull(row[1], NULL, 10) : 1 << 20;
+    db_rows_free(rows);
+    return ERR_OK;
+}
 
 enum err_code loader_open(const struct run *run, const struct db_params *params, struct loader **out,
                           struct err *err)
@@ -29,7 +49,10 @@ enum err_code loader_open(const struct run *run, const struct db_params *params,
     struct loader *l = xcalloc(1, sizeof *l);
     l->run = run;
     enum err_code code = db_connect(params, run->cancel, &l->conn, err);
+    if (code == ERR_OK)
+        code = read_server(l, err);
     if (code != ERR_OK) {
+        db_close(l->conn);
         free(l);
         return code;
     }
@@ -81,6 +104,50 @@ static enum err_code next_text(void *arg, void *text, size_t max, size_t *got, s
         atomic_fetch_add(&l->run->progress->plain_bytes, *got);
     }
     return code;
+}
+
+static enum err_code insert_rows(void *arg, const char *sql, size_t bytes, uint64_t rows, struct err *err)
+{
+    struct loader *l = arg;
+    uint64_t changed = 0, warnings = 0;
+    enum err_code code = db_execn(l->conn, sql, bytes, err);
+    if (code != ERR_OK)
+        return code;
+    db_changes(l->conn, &changed, &warnings);
+    l->inserted += changed;
+    l->insert_warnings += warnings;
+    return changed == rows
+               ? ERR_OK
+               : err_set(err, ERR_DB, "insert %" PRIu64 " rows: the server took %" PRIu64, rows, changed);
+}
+
+/* The whole member by INSERT. */
+static enum err_code insert_member(struct loader *l, const struct manifest_table *t, const char *into,
+                                   struct err *err)
+{
+    struct insert_writer *w = insert_writer_new(t, into, l->packet_bytes, insert_rows, l);
+    char *piece = xmalloc(PIECE_BYTES);
+    size_t got = 1;
+    enum err_code code = ERR_OK;
+    l->inserted = l->insert_warnings = 0;
+    while (code == ERR_OK && got > 0) {
+        code = next_text(l, piece, PIECE_BYTES, &got, err);
+        if (code == ERR_OK)
+            code = got ? insert_writer_add(w, piece, got, err) : insert_writer_end(w, err);
+    }
+    free(piece);
+    insert_writer_free(w);
+    return code;
+}
+
+static enum err_code check_inserted(struct loader *l, const char *into, struct load_figures *figures,
+                                    struct err *err)
+{
+    figures->warnings = l->insert_warnings;
+    if (l->inserted == figures->rows)
+        return ERR_OK;
+    return err_set(err, ERR_DB, "insert into %s: %" PRIu64 " rows were sent, the server took %" PRIu64, into,
+                   figures->rows, l->inserted);
 }
 
 static enum err_code check_result(struct loader *l, const char *into, struct load_figures *figures,
@@ -137,7 +204,7 @@ static enum err_code try_load(struct loader *l, const struct manifest_table *t, 
     struct rowsum dropped;
     rowtext_end(l->rowtext, &figures->rows, &dropped); /* what a failed try left */
     l->sent_bytes = 0;
-    code = db_load(l->conn, sql, next_text, l, err);
+    code = l->by_insert ? insert_member(l, t, into, err) : db_load(l->conn, sql, next_text, l, err);
     code = read_to_the_end(l, code, err);
     if (code != ERR_OK)
         err_wrap(err, "load %s.%s", t->schema, t->name);
@@ -146,7 +213,7 @@ static enum err_code try_load(struct loader *l, const struct manifest_table *t, 
                        t->schema, t->name);
     figures->bytes = l->sent_bytes;
     if (code == ERR_OK)
-        code = check_result(l, into, figures, err);
+        code = l->by_insert ? check_inserted(l, into, figures, err) : check_result(l, into, figures, err);
     if (code == ERR_OK)
         code = db_exec(l->conn, "COMMIT", err);
     else

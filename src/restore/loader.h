@@ -1,5 +1,6 @@
 /*
- * Loads members into staging tables: LOAD DATA LOCAL through our own stream, one transaction a member.
+ * Loads members into staging tables: LOAD DATA LOCAL through our own stream, or multi-row INSERT where the
+ * server allows none (local_infile=OFF); one transaction a member.
  *
  * LOAD DATA LOCAL turns errors into warnings and an aborted one keeps what it had, so a member counts as
  * loaded only when records == rows sent, nothing was skipped or deleted, and the warnings are those that the

@@ -5,6 +5,7 @@
 #include "db/catalog.h"
 #include "db/session.h"
 #include "restore/journal.h"
+#include "restore/preflight.h"
 #include "restore/stage.h"
 #include "restore/swap.h"
 #include "restore/target.h"
@@ -215,7 +216,7 @@ static enum err_code make_target_schemas(struct restore *r, struct err *err)
         for (unsigned k = 0; k < m->schema_count; k++)
             if (strcmp(m->schemas[k].name, r->targets.originals[i]) == 0)
                 buf_putf(&sql, " CHARACTER SET %s COLLATE %s", m->schemas[k].charset,
-                         m->schemas[k].collation);
+                         collation_map_find(&r->targets.mapped, m->schemas[k].collation));
         code = db_exec(r->control, buf_cstr(&sql), err);
     }
     buf_free(&sql);
@@ -354,14 +355,64 @@ static enum err_code look_for_unfinished(struct restore *r, bool *finished, stru
 
 /* ---- the stages ---- */
 
-static enum err_code prepare(struct restore *r, struct err *err)
+/* Looks for all that could stop it later; needs what the targets' own check read of the live side. */
+static enum err_code look_ahead(struct restore *r, struct findings *found, struct err *err)
+{
+    struct preflight p = {.run = r->run,
+                          .conn = r->control,
+                          .arena = r->arena,
+                          .options = r->options,
+                          .manifest = r->input.manifest,
+                          .targets = &r->targets,
+                          .mapped = &r->targets.mapped,
+                          .out = found};
+    return preflight_restore(&p, err);
+}
+
+/* Of two refusals all reasons are told. */
+static enum err_code join_refusals(const struct findings *found, enum err_code code, struct err *err)
+{
+    struct err early;
+    if (findings_check(found, "restore", &early) == ERR_OK || (code != ERR_OK && code != ERR_REFUSED))
+        return code;
+    if (code == ERR_REFUSED && strchr(err->text, '\n'))
+        err_hint(&early, "%s", strchr(err->text, '\n'));
+    return err_copy(err, &early);
+}
+
+static enum err_code look_at_all(struct restore *r, struct findings *found, struct err *err)
 {
     enum err_code code = stage_open(r->input.src, r->options, &r->input, err);
     if (code == ERR_OK)
         code = targets_make(r->input.manifest, r->input.chosen, r->input.ddl_texts, r->options, r->arena,
                             &r->targets, err);
-    if (code == ERR_OK)
-        code = targets_check(r->control, &r->targets, r->options, err);
+    if (code != ERR_OK)
+        return code;
+    code = targets_check(r->control, &r->targets, r->options, err);
+    struct err asking;
+    if (code != ERR_OK && code != ERR_REFUSED)
+        return code;
+    if (look_ahead(r, found, &asking) != ERR_OK)
+        return err_copy(err, &asking);
+    return code;
+}
+
+static void tell_findings(struct restore *r, const struct findings *found)
+{
+    for (unsigned i = 0; i < found->count; i++)
+        if (found->items[i].level == FINDING_WARNING)
+            log_warn(r->run->log, "%s", found->items[i].text);
+        else
+            log_debug(r->run->log, "%s: %s", found->items[i].topic, found->items[i].text);
+}
+
+static enum err_code prepare(struct restore *r, struct err *err)
+{
+    struct findings found = {0};
+    enum err_code code = look_at_all(r, &found, err);
+    code = join_refusals(&found, code, err);
+    tell_findings(r, &found);
+    findings_free(&found);
     if (code == ERR_OK)
         code = plan_operation(r, err);
     if (code == ERR_OK)
@@ -486,6 +537,27 @@ enum err_code restore_run(const struct run *run, const struct db_params *db, str
         code = look_for_unfinished(&r, &finished, result, err);
     if (code == ERR_OK && !finished)
         code = restore_fresh(&r, result, err);
+    stage_close(&r.input);
+    db_close(r.control);
+    arena_free(r.arena);
+    return code;
+}
+
+enum err_code restore_preflight(const struct run *run, const struct db_params *db, struct source *src,
+                                const struct restore_options *options, struct findings *out, struct err *err)
+{
+    struct restore r = {.run = run, .params = db, .options = options, .arena = arena_new()};
+    r.input.src = src;
+    enum err_code code = db_connect(db, run->cancel, &r.control, err);
+    if (code == ERR_OK)
+        code = look_at_all(&r, out, err);
+    if (code == ERR_REFUSED) { /* its reasons are lines */
+        for (char *line = strchr(err->text, '\n'); line; line = strchr(line, '\n')) {
+            line += strspn(line, "\n ");
+            findings_add(out, FINDING_REFUSAL, "live tables", NULL, "%.*s", (int)strcspn(line, "\n"), line);
+        }
+        code = ERR_OK;
+    }
     stage_close(&r.input);
     db_close(r.control);
     arena_free(r.arena);

@@ -5,6 +5,7 @@
 #define DBSAFE_RESTORE_RESTORE_H
 
 #include "archive/manifest.h"
+#include "core/findings.h"
 #include "core/run.h"
 #include "core/source.h"
 #include "db/conn.h"
@@ -25,7 +26,9 @@ struct restore_options {
     bool resume;
     bool dry_run;
     const char *staging_schema, *undo_schema; /* existing schemas to use; NULL: own ones */
-    const char *archive_name;                 /* for the journal */
+    const char *const *map_collations;        /* "OLD=NEW" */
+    unsigned map_collation_count;
+    const char *archive_name; /* for the journal */
 };
 
 struct restore_result {
@@ -40,6 +43,11 @@ struct restore_result {
 enum err_code restore_run(const struct run *run, const struct db_params *db, struct source *src,
                           const struct restore_options *options, struct restore_result *result,
                           struct err *err);
+
+/* What the restore would find in its way, without changing anything: damage of what stands before the data,
+ * this server, the account, what is live.  An error is one that keeps it from looking. */
+enum err_code restore_preflight(const struct run *run, const struct db_params *db, struct source *src,
+                                const struct restore_options *options, struct findings *out, struct err *err);
 
 struct undo_options {
     const char *restore_id; /* NULL: the newest that was swapped and not undone */

@@ -92,11 +92,11 @@ static enum err_code open_seekable(struct stage_input *in, struct err *err)
 }
 
 /* A .load.sql says nearly everything twice, as JSON and as statements. */
-static bool is_as_written(const struct manifest_table *t, const struct buf *text)
+static bool is_as_written(const struct manifest_table *t, unsigned format, const struct buf *text)
 {
     struct buf again;
     buf_init(&again, (size_t)MEMBER_MAX_BYTES);
-    bool same = archive_load_sql(t, &again, NULL) == ERR_OK && again.len == text->len &&
+    bool same = archive_load_sql(t, format, &again, NULL) == ERR_OK && again.len == text->len &&
                 memcmp(again.data, text->data, text->len) == 0;
     buf_free(&again);
     return same;
@@ -114,11 +114,11 @@ static enum err_code add_streamed_table(struct stage_input *in, const struct buf
     }
     struct manifest_table *t = &m->tables[m->table_count];
     memset(t, 0, sizeof *t);
-    enum err_code code = archive_load_sql_parse(text->data, text->len, m->arena, t, err);
+    enum err_code code = archive_load_sql_parse(text->data, text->len, m->format, m->arena, t, err);
     if (code == ERR_OK && t->number != m->table_count + 1)
         code = err_set(err, ERR_DAMAGED, "read the archive: table %u stands where %u is expected", t->number,
                        m->table_count + 1);
-    in->is_odd |= code == ERR_OK && !is_as_written(t, text);
+    in->is_odd |= code == ERR_OK && !is_as_written(t, m->format, text);
     in->ddl_texts[m->table_count] = *ddl;
     *ddl = NULL;
     if (code == ERR_OK)
@@ -135,6 +135,14 @@ static enum err_code table_of(const struct stage_input *in, const char *path, un
         return err_set(err, ERR_DAMAGED, "read the archive: member %s belongs to no table", path);
     *number = (unsigned)n;
     return ERR_OK;
+}
+
+/* A database's file: from it a pipe tells the format of the archive. */
+static enum err_code read_format(struct stage_input *in, const struct buf *text, struct err *err)
+{
+    struct manifest *m = in->manifest;
+    struct manifest_schema schema;
+    return archive_schema_sql_parse(text->data, text->len, m->arena, &schema, &m->format, err);
 }
 
 static enum err_code open_stream(struct stage_input *in, struct err *err)
@@ -160,7 +168,9 @@ static enum err_code open_stream(struct stage_input *in, struct err *err)
             buf_init(&text, 1);
             break;
         }
-        if (ends_with(path, ".load.sql"))
+        if (strncmp(path, "schema/database-", 16) == 0)
+            code = read_format(in, &text, err);
+        else if (ends_with(path, ".load.sql"))
             code = add_streamed_table(in, &text, &cap, &ddl, err);
         else if (ends_with(path, ".sql"))
             ddl = keep_ddl(in->manifest->arena, &text);
@@ -212,13 +222,7 @@ enum err_code stage_create(struct db_conn *c, const struct targets *t, struct er
 {
     struct buf sql;
     buf_init(&sql, TEXT_MAX_BYTES);
-    /* A server without the table's engine refuses it instead of taking another one; an old table whose row
-     * format strict mode would not allow any more is made as it was. */
-    enum err_code code =
-        db_exec(c,
-                "SET SESSION foreign_key_checks=0, SESSION innodb_strict_mode=0,"
-                " SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'",
-                err);
+    enum err_code code = session_for_creating(c, err);
     for (unsigned i = 0; code == ERR_OK && i < t->count; i++) {
         buf_clear(&sql);
         ddl_create(&t->items[i].ddl, t->items[i].staging, t->items[i].deferred, &sql);
@@ -435,9 +439,9 @@ static enum err_code adopt_manifest(struct loading *l, struct err *err)
         struct buf a, b;
         buf_init(&a, TEXT_MAX_BYTES);
         buf_init(&b, TEXT_MAX_BYTES);
-        code = manifest_table_write(&m->tables[i], &a, err);
+        code = manifest_table_write(&m->tables[i], m->format, &a, err);
         if (code == ERR_OK)
-            code = manifest_table_write(&early->tables[i], &b, err);
+            code = manifest_table_write(&early->tables[i], m->format, &b, err);
         if (code == ERR_OK && (a.len != b.len || memcmp(a.data, b.data, a.len) != 0))
             code = err_set(err, ERR_DAMAGED,
                            "read the archive: manifest and .load.sql describe %s.%s differently",
@@ -599,19 +603,26 @@ static enum err_code key_tables(void *arg, struct err *err)
     }
 }
 
+static void definition_digest(const char *text, struct buf *plain, char hex[SHA256_HEX_BYTES])
+{
+    buf_clear(plain);
+    ddl_without_auto_increment(text, plain);
+    digest_of(plain->data, plain->len, hex);
+}
+
 static enum err_code check_definition(struct db_conn *c, const struct target *t, struct err *err)
 {
     struct buf plain;
     buf_init(&plain, TEXT_MAX_BYTES);
-    char hex[SHA256_HEX_BYTES];
+    char hex[SHA256_HEX_BYTES], wanted[SHA256_HEX_BYTES];
+    definition_digest(t->ddl_text, &plain, wanted);
     struct db_rows *rows;
     enum err_code code = db_queryf(c, &rows, err, "SHOW CREATE TABLE %s", t->staging);
     if (code == ERR_OK) {
         const char *const *row = db_row(rows);
-        ddl_without_auto_increment(row && row[1] ? row[1] : "", &plain);
-        digest_of(plain.data, plain.len, hex);
+        definition_digest(row && row[1] ? row[1] : "", &plain, hex);
         db_rows_free(rows);
-        if (strcmp(hex, t->table->ddl_sha256) != 0)
+        if (strcmp(hex, wanted) != 0)
             code = err_set(err, ERR_DIFFERS, "restore %s.%s: its definition came back differently: %.1000s",
                            t->table->schema, t->table->name, buf_cstr(&plain));
     }

@@ -3,7 +3,7 @@
 #include "archive/select.h"
 #include "db/catalog.h"
 #include "db/flavour.h"
-#include "db/session.h"
+#include "db/grants.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -157,17 +157,29 @@ static void choose_all_deferred(struct targets *t)
     }
 }
 
+static const char *map_collations(const struct targets *t, const char *ddl_text)
+{
+    if (t->mapped.count == 0)
+        return ddl_text;
+    struct buf text;
+    buf_init(&text, SQL_MAX_BYTES);
+    collation_map_apply(&t->mapped, ddl_text, &text);
+    const char *mapped = arena_strndup(t->arena, buf_cstr(&text), text.len);
+    buf_free(&text);
+    return mapped;
+}
+
 static enum err_code make_target(struct targets *t, const struct manifest_table *table, const char *ddl_text,
                                  const struct restore_options *options, struct err *err)
 {
     struct target *item = &t->items[t->count++];
     item->table = table;
     item->name = table->name;
-    item->ddl_text = ddl_text;
+    item->ddl_text = map_collations(t, ddl_text);
     enum err_code code = map_schema(table->schema, options, &item->schema, err);
     if (code == ERR_OK)
         code = add_schema(t, item->schema, table->schema, err);
-    if (code == ERR_OK && ddl_parse(ddl_text, t->arena, &item->ddl, err) != ERR_OK)
+    if (code == ERR_OK && ddl_parse(item->ddl_text, t->arena, &item->ddl, err) != ERR_OK)
         code = err->code = ERR_DAMAGED;
     return code;
 }
@@ -225,7 +237,8 @@ enum err_code targets_make(const struct manifest *m, const bool *chosen, const c
     *out = (struct targets){.arena = arena};
     out->items = arena_calloc(arena, m->table_count + 1, sizeof *out->items);
     reserve_schemas(out, m->table_count);
-    enum err_code code = ERR_OK;
+    enum err_code code =
+        collation_map_parse(options->map_collations, options->map_collation_count, arena, &out->mapped, err);
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         if (chosen[i])
             code = make_target(out, &m->tables[i], ddl_texts[i], options, err);
@@ -344,7 +357,7 @@ static enum err_code children_of(struct db_conn *c, const struct exchange *x, st
     buf_init(&sql, SQL_MAX_BYTES);
     buf_putf(&sql,
              "SELECT FOR_NAME FROM information_schema.%s WHERE BINARY REF_NAME = CONCAT(BINARY CONVERT(",
-             flavour_of(db_version(c)).mariadb ? "INNODB_SYS_FOREIGN" : "INNODB_FOREIGN");
+             flavour_foreign_keys_table(flavour_of(db_version(c))));
     db_quote_text(&sql, x->schema);
     buf_put(&sql, " USING filename), '/', BINARY CONVERT(");
     db_quote_text(&sql, x->name);
@@ -399,9 +412,10 @@ static enum err_code check_children(struct db_conn *c, const struct exchange *ta
 enum err_code check_live_tables(struct db_conn *c, const struct exchange *tables, unsigned count,
                                 bool assume_no_outside_fks, struct refusals *r, struct err *err)
 {
-    struct session_grants grants;
-    enum err_code code = session_grants(c, &grants, err);
-    bool any = false;
+    struct grants *grants;
+    enum err_code code = grants_read(c, &grants, err);
+    bool any = false, process = code == ERR_OK && grants_have(grants, PRIV_PROCESS, NULL, NULL);
+    grants_free(grants);
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
         const struct exchange *x = &tables[i];
         if (!x->outgoing_schema)
@@ -410,10 +424,10 @@ enum err_code check_live_tables(struct db_conn *c, const struct exchange *tables
         code = check_triggers(c, x, r, err);
         if (code == ERR_OK)
             code = check_parents(c, tables, count, x, r, err);
-        if (code == ERR_OK && grants.process)
+        if (code == ERR_OK && process)
             code = check_children(c, tables, count, x, r, err);
     }
-    if (code == ERR_OK && any && !grants.process && !assume_no_outside_fks)
+    if (code == ERR_OK && any && !process && !assume_no_outside_fks)
         refuse(r, "this account cannot see whether other tables reference these by foreign keys (it lacks "
                   "PROCESS): grant it, or say"
                   " --assume-no-outside-fks");
@@ -464,28 +478,13 @@ static enum err_code check_exchange(struct db_conn *c, struct targets *t,
     return check_live_tables(c, tables, t->count, options->assume_no_outside_fks, r, err);
 }
 
-static enum err_code check_server(struct db_conn *c, struct refusals *r, struct err *err)
-{
-    struct buf value;
-    buf_init(&value, 64);
-    enum err_code code = db_scalar(c, "SELECT @@global.local_infile", &value, NULL, err);
-    if (code == ERR_OK && strcmp(buf_cstr(&value), "1") != 0)
-        refuse(r, "the server has local_infile=OFF, and rows are loaded by LOAD DATA LOCAL: SET GLOBAL "
-                  "local_infile=ON (on RDS, in the"
-                  " parameter group)");
-    buf_free(&value);
-    return code;
-}
-
 enum err_code targets_check(struct db_conn *c, struct targets *t, const struct restore_options *options,
                             struct err *err)
 {
     struct refusals r;
     refusals_begin(&r);
     targets_check_definitions(t, &r);
-    enum err_code code = check_server(c, &r, err);
-    if (code == ERR_OK)
-        code = look_at_schemas(c, t, err);
+    enum err_code code = look_at_schemas(c, t, err);
     if (code == ERR_OK)
         code = look_at_tables(c, t, options, &r, err);
     /* What stands in the way by its kind must not be looked into as a table. */

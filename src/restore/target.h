@@ -7,6 +7,7 @@
 
 #include "archive/manifest.h"
 #include "db/ddl.h"
+#include "db/ddl_text.h"
 #include "restore/journal.h"
 #include "restore/restore.h"
 
@@ -14,7 +15,7 @@ struct target {
     const struct manifest_table *table; /* from the archive */
     const char *schema, *name;          /* the live table */
     const char *staging;                /* quoted "`schema`.`name`" */
-    const char *ddl_text;
+    const char *ddl_text;               /* with collations mapped */
     struct ddl ddl;
     bool *deferred; /* per item of ddl: added after the data */
     unsigned deferred_count;
@@ -30,6 +31,7 @@ struct targets {
     const char **schemas;   /* distinct target schemas */
     const char **originals; /* the archive's name of each */
     bool *schema_exists;
+    struct collation_map mapped; /* --map-collation */
 };
 
 /* Applies options->tables and options->into.  ddl_texts: per table number - 1 of m, NULL where not chosen. */

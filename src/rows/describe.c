@@ -81,17 +81,31 @@ static struct manifest_column describe_column(struct arena *arena, const struct 
                                     .nullable = col->nullable};
 }
 
+/* Where LOAD DATA sets columns by expressions, MariaDB forgets that AUTO_INCREMENT's was given a value, and
+ * puts the next one where that was 0: unless it is set by an expression too. */
+static void load_counter(struct manifest_column *columns, unsigned count, const char *counter)
+{
+    bool expressions = false;
+    for (unsigned i = 0; i < count; i++)
+        expressions |= columns[i].load_expr != NULL;
+    for (unsigned i = 0; expressions && counter && i < count; i++)
+        if (strcmp(columns[i].name, counter) == 0 && columns[i].load_expr == NULL)
+            columns[i].load_expr = "@v";
+}
+
 static void describe_columns(struct arena *arena, const struct catalog_table *table, struct flavour flavour,
                              const struct catalog_column *columns, unsigned count, struct manifest_table *out)
 {
     static const struct catalog_column history[] = {
-        {"row_start", "timestamp", "timestamp(6)", NULL, false, false, true},
-        {"row_end", "timestamp", "timestamp(6)", NULL, false, false, true}};
+        {.name = "row_start", .data_type = "timestamp", .column_type = "timestamp(6)", .period = true},
+        {.name = "row_end", .data_type = "timestamp", .column_type = "timestamp(6)", .period = true}};
+    const char *counter = NULL;
     struct manifest_column *described = arena_calloc(arena, count + 2, sizeof *described);
     bool explicit_period = false;
     unsigned n = 0;
     for (unsigned i = 0; i < count; i++) {
         explicit_period |= columns[i].period;
+        counter = columns[i].auto_increment ? columns[i].name : counter;
         if (!columns[i].generated)
             described[n++] = describe_column(arena, &columns[i], flavour);
     }
@@ -99,6 +113,7 @@ static void describe_columns(struct arena *arena, const struct catalog_table *ta
     if (table->system_versioned && !explicit_period)
         for (unsigned i = 0; i < 2; i++)
             described[n++] = describe_column(arena, &history[i], flavour);
+    load_counter(described, n, counter);
     out->columns = described;
     out->column_count = n;
 }
@@ -163,7 +178,6 @@ enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct
     struct catalog_column *columns;
     struct catalog_key *keys = NULL;
     unsigned column_count, key_count = 0;
-    const char **triggers;
     out->schema = table->schema;
     out->name = table->name;
     out->engine = table->engine;
@@ -174,11 +188,8 @@ enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct
     /* The rows of a versioned table share their keys with their history. */
     if (code == ERR_OK && !table->system_versioned)
         code = catalog_unique_keys(c, arena, table->schema, table->name, &keys, &key_count, err);
-    if (code == ERR_OK)
-        code = catalog_triggers(c, arena, table->schema, table->name, &triggers, &out->trigger_count, err);
     if (code != ERR_OK)
         return code;
-    out->triggers = triggers;
     describe_columns(arena, table, flavour_of(db_version(c)), columns, column_count, out);
     choose_key(arena, keys, key_count, out);
     if (table->system_versioned && has_transaction_history(columns, column_count))

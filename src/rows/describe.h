@@ -8,7 +8,7 @@
 #include "archive/manifest.h"
 #include "db/catalog.h"
 
-/* Fills in names, engine, columns, key, triggers of out (digest, number and figures are left alone).
+/* Fills in names, engine, columns and key of out; the rest is left alone.
  * ERR_NOT_FOUND: it is gone by now.  ERR_REFUSED: its history cannot be loaded again. */
 enum err_code rows_describe(struct db_conn *c, struct arena *arena, const struct catalog_table *table,
                             struct manifest_table *out, struct err *err);

@@ -71,9 +71,11 @@ static enum err_code table_error(struct worker *w, const struct scan_table *t, s
         }
         break;
     case ER_LOCK_WAIT_TIMEOUT:
+    case ER_LOCK_DEADLOCK: /* of metadata locks: with DDL that waits for what we hold */
         if (code == ERR_DB_RETRY) {
-            code = err->code = ERR_TIMEOUT;
-            err_hint(err, "; another session has it locked, or waits to change its definition (DDL)");
+            code = err->code = ERR_SNAPSHOT;
+            err_hint(err, "; another session has it locked, or changes its definition or waits for that "
+                          "(DDL): run it again");
         }
         break;
     default:

@@ -7,6 +7,7 @@
 #include "db/ddl.h"
 #include "db/snapshot.h"
 #include "rows/scan.h"
+#include "verify/live_objects.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct live {
     struct arena *arena;
     struct scan_table *tables; /* those that can be read */
     unsigned count;
-    struct buf locked; /* tables without transactions */
+    struct snapshot_table *snapshot_tables; /* the same as db/snapshot.h wants them */
 };
 
 static void add_problem(struct live *l, const struct manifest_table *t, const char *what)
@@ -84,12 +85,12 @@ static void add_readable(struct live *l, const struct manifest_table *t, const s
     struct buf from;
     buf_init(&from, 1024);
     db_quote_pair(&from, t->schema, t->name);
+    l->snapshot_tables[l->count] =
+        (struct snapshot_table){t->schema, t->name, catalog_engine_is_transactional(found->engine)};
     l->tables[l->count++] = (struct scan_table){.table = readable,
                                                 .from = arena_strdup(l->arena, buf_cstr(&from)),
                                                 .rows_estimate = found->rows_estimate,
                                                 .bytes_estimate = found->data_bytes};
-    if (!catalog_engine_is_transactional(found->engine))
-        buf_addf(&l->locked, NULL, "%s%s READ", l->locked.len ? ", " : "", buf_cstr(&from));
     buf_free(&from);
 }
 
@@ -149,9 +150,13 @@ static enum err_code look_at_tables(struct live *l, struct err *err)
     if (code != ERR_OK)
         return code;
     l->tables = arena_calloc(l->arena, l->manifest->table_count + 1, sizeof *l->tables);
+    l->snapshot_tables = arena_calloc(l->arena, l->manifest->table_count + 1, sizeof *l->snapshot_tables);
     for (unsigned i = 0; code == ERR_OK && i < l->manifest->table_count; i++)
         if (chosen[i])
             code = look_at_table(l, &l->manifest->tables[i], err);
+    if (code == ERR_OK)
+        code = verify_live_objects(l->control, l->manifest, l->options->table_count ? chosen : NULL,
+                                   l->result, err);
     free(chosen);
     return code;
 }
@@ -179,9 +184,10 @@ static enum err_code read_rows(struct live *l, struct err *err)
 {
     const struct snapshot_options snapshot_options = {.threads = l->options->threads,
                                                       .consistency = "auto",
-                                                      .locked_tables =
-                                                          l->locked.len ? buf_cstr(&l->locked) : NULL,
-                                                      .allow_inconsistent = true};
+                                                      .tables = l->snapshot_tables,
+                                                      .table_count = l->count,
+                                                      .allow_inconsistent = true,
+                                                      .gentle = true};
     const struct scan_options scan_options = {.chunk_bytes = CHUNK_BYTES, .big_row_bytes = BIG_ROW_BYTES};
     const struct scan_consumer nowhere = {0};
     struct snapshot *snapshot;
@@ -204,7 +210,6 @@ enum err_code verify_live(const struct run *run, const struct db_params *db, con
     struct live l = {
         .run = run, .db = db, .manifest = m, .options = options, .result = result, .arena = arena_new()};
     *result = (struct verify_result){0};
-    buf_init(&l.locked, TEXT_MAX_BYTES);
     enum err_code code = db_connect(db, run->cancel, &l.control, err);
     if (code == ERR_OK)
         code = look_at_tables(&l, err);
@@ -215,7 +220,6 @@ enum err_code verify_live(const struct run *run, const struct db_params *db, con
     if (code == ERR_OK && result->problem_count)
         code = err_set(err, ERR_DIFFERS, "verify against the live tables: %u differences, first %s: %s",
                        result->problem_count, result->problems[0].where, result->problems[0].what);
-    buf_free(&l.locked);
     db_close(l.control);
     arena_free(l.arena);
     return code;

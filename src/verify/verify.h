@@ -1,6 +1,7 @@
 /*
  * Verification.  verify_archive: every byte of an archive against its manifest, and every row's text against
- * the content checksums.  verify_live: the rows of a database against the manifest of an archive.
+ * the content checksums.  verify_live: the rows and objects of a database against the manifest of an
+ * archive.
  *
  * Problems are collected, not printed: the caller shows them.  A struct verify_result is released with
  * verify_result_free.
@@ -14,7 +15,7 @@
 #include "db/conn.h"
 
 struct verify_problem {
-    char *where; /* member path, "trailer", or schema.table */
+    char *where; /* member path, "trailer", or schema.name */
     char *what;  /* one sentence */
 };
 
@@ -40,8 +41,9 @@ struct verify_options {
 enum err_code verify_archive(const struct run *run, struct source *src, const struct verify_options *options,
                              struct verify_result *result, struct manifest **manifest, struct err *err);
 
-/* Compares the live tables (named as in the manifest) in one consistent snapshot.
- * ERR_OK: equal.  ERR_DIFFERS: problems name each differing or missing table, with row counts. */
+/* Compares the live tables (named as in the manifest) in one consistent snapshot, and the definitions of the
+ * other objects (with options->tables: of these tables' triggers only).
+ * ERR_OK: equal.  ERR_DIFFERS: problems name each that differs or is missing, tables with row counts. */
 enum err_code verify_live(const struct run *run, const struct db_params *db, const struct manifest *m,
                           const struct verify_options *options, struct verify_result *result,
                           struct err *err);

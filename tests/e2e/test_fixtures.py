@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from lib import FULL, Server, TestCase, compare_schemas, float_rows, rng, run, sample
+from lib import FULL, Server, TestCase, compare_schemas, differences, everything_in, float_rows, rng, run, sample, zoo
 from lib.paths import FIXTURES
 
 sys.path.insert(0, str(FIXTURES))
@@ -105,6 +105,42 @@ class Fixtures(TestCase):
         count = 500 if FULL else 20
         generate.many_tables(self.server.connect, "many", count)
         self.assertEqual(self.server.value("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='many'"), count)
+
+
+class Zoo(TestCase):
+    """Its objects do what zoo.py says, and no change of them is missed by the comparison."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server(binlog=True)
+
+    def setUp(self):
+        self.server.load("zoo.sql")
+
+    def test_it_behaves(self):
+        before = everything_in(self.server, *zoo.SCHEMAS)
+        self.assertEqual(differences(before, everything_in(self.server, *zoo.SCHEMAS)), [])
+        self.assertEqual(zoo.Behaviour(self.server).problems, [])
+        self.assertNotEqual(differences(before, everything_in(self.server, *zoo.SCHEMAS)), [])
+
+    def test_each_change_is_seen(self):
+        before = everything_in(self.server, *zoo.SCHEMAS)
+        for statement, key in (
+                ("ALTER DATABASE zoo COMMENT 'other'", "catalogue SCHEMATA zoo"),
+                ("DO SETVAL(zoo.s_large, 9223372036854775100)", "sequence zoo s_large"),
+                ("ALTER VIEW zoo.v_b AS SELECT id, name FROM v_c WHERE id > 3", "view zoo v_b"),
+                ("ALTER PROCEDURE zoo.count_to COMMENT 'x'", "procedure zoo count_to"),
+                ("SET sql_mode=ORACLE; DROP PACKAGE BODY keeper", "package body zoo keeper"),
+                ("DROP TRIGGER zoo.z_second", "trigger zoo z_second"),
+                ("ALTER EVENT zoo.e_once DISABLE", "event zoo e_once"),
+                ("ALTER TABLE zoo.animal DROP FOREIGN KEY animal_species", "catalogue REFERENTIAL_CONSTRAINTS zoo"),
+                ("UPDATE zoo.odd_rows SET f = 0 WHERE f > 0 AND f < 1e-40", "table zoo odd_rows"),
+                ("CREATE OR REPLACE DEFINER = root@localhost VIEW zoo.v_no_definer AS SELECT id FROM zoo.cage", "view zoo v_no_definer")):
+            with self.subTest(statement):
+                self.server.load(f"USE zoo;\n{statement};\n")
+                after = everything_in(self.server, *zoo.SCHEMAS)
+                self.assertIn(key, " / ".join(differences(before, after)))
+                before = after
 
 
 class Life(TestCase):

@@ -493,7 +493,7 @@ class Refused(TestCase):
         archive = self.dump()
         account = self.server.account("ALL ON r.*", "PROCESS ON *.*")
         before = schemas(self.server)
-        result = self.server.dbsafe("restore", archive, check=4, defaults_file=account)
+        result = self.server.dbsafe("restore", archive, check=10, defaults_file=account)
         self.assertIn("dbsafe\\_%", result.err)
         self.assertEqual(schemas(self.server), before)
 

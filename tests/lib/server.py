@@ -51,10 +51,11 @@ class Server:
     tcp      True: also listens on 127.0.0.1, port in .port
     durable  True: every commit is flushed (for tests that kill the server)
     extra    further mariadbd options
+    env      further variables of its environment (TZ: what it takes for the system's time zone)
     It must be started by the main thread: the server dies with the thread that started it.
     """
 
-    def __init__(self, binlog=False, tcp=False, durable=False, log_file_size="48M", buffer_pool="64M", extra=()):
+    def __init__(self, binlog=False, tcp=False, durable=False, log_file_size="48M", buffer_pool="64M", extra=(), env=None):
         self._private = PrivateFolder()
         self.folder = self._private.path
         self.data = self.folder / "data"
@@ -64,7 +65,7 @@ class Server:
         self.home = self.folder / "home"
         self.home.mkdir(mode=0o700)
         self.port = None
-        self._tcp, self._durable, self._extra = tcp, durable, list(extra)
+        self._tcp, self._durable, self._extra, self._env = tcp, durable, list(extra), env
         self._log_file_size, self._buffer_pool, self._binlog = log_file_size, buffer_pool, binlog
         self.process = None
         self.password = ROOT_PASSWORD
@@ -105,7 +106,7 @@ class Server:
         self.defaults_file = self._option_file("client.cnf", "root", self.password)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                                            env=process.client_env(self.home), start_new_session=True)
+                                            env=process.client_env(self.home, self._env), start_new_session=True)
         self._wait_ready()
         return self
 
@@ -201,7 +202,7 @@ class Server:
 
     def load(self, source, schema=None, check=0):
         """Feeds SQL to the stock client: a file of tests/fixtures (name or path) or, if it has a line end, the text itself."""
-        args = ["--default-character-set=utf8mb4"] + ([schema] if schema else [])
+        args = ["--default-character-set=utf8mb4", "--comments"] + ([schema] if schema else [])
         if isinstance(source, str) and "\n" in source:
             return self.client(*args, input=source, check=check)
         with open(FIXTURES / source, "rb") as file:

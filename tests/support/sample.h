@@ -1,6 +1,7 @@
 /*
  * A small, real archive: what it holds can be loaded into a server.  Four tables in two databases, among them
- * an empty one, one with history, and one whose names hold all that breaks naive quoting.
+ * an empty one, one with history, and one whose names hold all that breaks naive quoting; and an object of each
+ * kind (sample_objects.h).
  */
 #ifndef DBSAFE_TESTS_SUPPORT_SAMPLE_H
 #define DBSAFE_TESTS_SUPPORT_SAMPLE_H
@@ -23,6 +24,8 @@
     "a`b\"c'd\\e;f\n-- g/../h %s $(i) *?#\xC3\xA9\xE2\x82\xAC\t{j} <k> |l&m~ nopqrstuvwxyzZ"
 #define SAMPLE_WEIRD_SCHEMA "d\xC3\xA9 `b` 'x'; \"y\"/%"
 
+#include "support/sample_objects.h"
+
 struct sample_table {
     const char *schema, *name, *ddl;
     bool system_versioned;
@@ -44,7 +47,11 @@ static const struct manifest_column sample_weird_columns[] = {
 };
 static const struct manifest_column sample_id_column[] = {
     {"id", "int(11)", NULL, "`id`", NULL, true, false},
+    {"of", "int(11)", NULL, "`of`", NULL, true, true},
 };
+static const struct manifest_foreign_key sample_foreign_keys[] = {{"empty_of", "shop", "orders"}};
+static const struct manifest_name sample_sequences[] = {{"shop", "numbers"}};
+static const char *const sample_triggers[] = {"audit"};
 static const struct manifest_column sample_history_columns[] = {
     {"id", "int(11)", NULL, "`id`", NULL, true, false},
     {"a", "timestamp(6)", NULL, "`a`", NULL, true, false},
@@ -82,11 +89,15 @@ static const struct sample_table sample_tables[] = {
      0},
     {"shop",
      "empty",
-     "CREATE TABLE `empty` (\n  `id` int(11) NOT NULL\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 "
-     "COLLATE=utf8mb4_general_ci",
+     "CREATE TABLE `empty` (\n"
+     "  `id` int(11) NOT NULL DEFAULT nextval(`shop`.`numbers`),\n"
+     "  `of` int(11) DEFAULT NULL,\n"
+     "  KEY `empty_of` (`of`),\n"
+     "  CONSTRAINT `empty_of` FOREIGN KEY (`of`) REFERENCES `orders` (`id`)\n"
+     ") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci",
      false,
      sample_id_column,
-     1,
+     2,
      {NULL},
      0},
     {"shop",
@@ -141,8 +152,8 @@ static inline void sample_describe(struct manifest *m)
                                                    .trx_after = 99};
     m->schema_count = 2;
     m->schemas = arena_calloc(m->arena, 2, sizeof *m->schemas);
-    m->schemas[0] = (struct manifest_schema){"shop", "utf8mb4", "utf8mb4_general_ci"};
-    m->schemas[1] = (struct manifest_schema){SAMPLE_WEIRD_SCHEMA, "latin1", "latin1_swedish_ci"};
+    m->schemas[0] = (struct manifest_schema){"shop", "utf8mb4", "utf8mb4_general_ci", "it's \\ a\nshop"};
+    m->schemas[1] = (struct manifest_schema){SAMPLE_WEIRD_SCHEMA, "latin1", "latin1_swedish_ci", ""};
     m->table_count = SAMPLE_TABLES;
     m->tables = arena_calloc(m->arena, SAMPLE_TABLES, sizeof *m->tables);
     for (unsigned i = 0; i < SAMPLE_TABLES; i++) {
@@ -164,6 +175,13 @@ static inline void sample_describe(struct manifest *m)
             t->key = (struct manifest_key){
                 .name = "PRIMARY", .column_count = from->system_versioned ? 2 : 1, .columns = key_columns};
     }
+    m->tables[0].triggers = sample_triggers;
+    m->tables[0].trigger_count = 1;
+    m->tables[2].foreign_keys = sample_foreign_keys;
+    m->tables[2].foreign_key_count = 1;
+    m->tables[2].sequences = sample_sequences;
+    m->tables[2].sequence_count = 1;
+    sample_describe_objects(m);
     manifest_add_warning(m, "shop.orders.note", "something to look at");
 }
 
@@ -195,7 +213,8 @@ static inline void sample_write_head(struct archive_writer *w, const struct mani
         buf_clear(&path);
         buf_clear(&text);
         archive_schema_path(i + 1, &m->schemas[i], &path);
-        archive_schema_sql(&m->schemas[i], &text);
+        if (archive_schema_sql(&m->schemas[i], &text, &err) != ERR_OK)
+            abort();
         sample_add(w, MEMBER_SCHEMA, 0, &path, &text);
     }
     for (unsigned i = 0; i < m->table_count; i++) {
@@ -207,10 +226,11 @@ static inline void sample_write_head(struct archive_writer *w, const struct mani
         buf_clear(&path);
         buf_clear(&text);
         archive_load_path(&m->tables[i], &path);
-        if (archive_load_sql(&m->tables[i], &text, &err) != ERR_OK)
+        if (archive_load_sql(&m->tables[i], m->format, &text, &err) != ERR_OK)
             abort();
         sample_add(w, MEMBER_LOAD, i + 1, &path, &text);
     }
+    sample_write_objects(w, m);
     buf_free(&path);
     buf_free(&text);
 }

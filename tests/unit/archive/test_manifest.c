@@ -87,6 +87,17 @@ static void assert_same_table(const struct manifest_table *a, const struct manif
     assert_int_equal(a->trigger_count, b->trigger_count);
     for (unsigned i = 0; i < a->trigger_count; i++)
         assert_text(a->triggers[i], b->triggers[i]);
+    assert_int_equal(a->foreign_key_count, b->foreign_key_count);
+    for (unsigned i = 0; i < a->foreign_key_count; i++) {
+        assert_text(a->foreign_keys[i].name, b->foreign_keys[i].name);
+        assert_text(a->foreign_keys[i].parent_schema, b->foreign_keys[i].parent_schema);
+        assert_text(a->foreign_keys[i].parent_table, b->foreign_keys[i].parent_table);
+    }
+    assert_int_equal(a->sequence_count, b->sequence_count);
+    for (unsigned i = 0; i < a->sequence_count; i++) {
+        assert_text(a->sequences[i].schema, b->sequences[i].schema);
+        assert_text(a->sequences[i].name, b->sequences[i].name);
+    }
 }
 
 static void assert_same_member(const struct manifest_member *a, const struct manifest_member *b)
@@ -94,6 +105,7 @@ static void assert_same_member(const struct manifest_member *a, const struct man
     assert_text(a->path, b->path);
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->table, b->table);
+    assert_int_equal(a->object, b->object);
     assert_int_equal(a->offset, b->offset);
     assert_int_equal(a->length, b->length);
     assert_text(a->sha256, b->sha256);
@@ -137,6 +149,7 @@ static void assert_same(const struct manifest *a, const struct manifest *b)
         assert_text(a->schemas[i].name, b->schemas[i].name);
         assert_text(a->schemas[i].charset, b->schemas[i].charset);
         assert_text(a->schemas[i].collation, b->schemas[i].collation);
+        assert_text(a->schemas[i].comment, b->schemas[i].comment);
     }
     assert_int_equal(a->table_count, b->table_count);
     for (unsigned i = 0; i < a->table_count; i++) {
@@ -147,6 +160,7 @@ static void assert_same(const struct manifest *a, const struct manifest *b)
         assert_true(rowsum_equal(a->tables[i].checksum, b->tables[i].checksum));
         assert_int_equal(a->tables[i].counted, b->tables[i].counted);
     }
+    assert_int_equal(a->object_count, b->object_count);
     assert_int_equal(a->warning_count, b->warning_count);
     for (unsigned i = 0; i < a->warning_count; i++) {
         assert_text(a->warnings[i].object, b->warnings[i].object);
@@ -278,11 +292,15 @@ static struct manifest *hostile_manifest(void)
         const char **triggers = arena_calloc(m->arena, 2, sizeof *triggers);
         const char *name = hostile[i];
         workers[i] = (struct manifest_worker){name, INT64_MAX - i};
-        m->schemas[i] = (struct manifest_schema){hostile[HOSTILE - 1 - i], name, name};
+        m->schemas[i] = (struct manifest_schema){hostile[HOSTILE - 1 - i], name, name, hostile[i]};
         column[0] = (struct manifest_column){name, name, name, name, name, true, false};
         column[1] = (struct manifest_column){name, name, NULL, name, NULL, false, true};
         key[0] = 1;
         triggers[0] = triggers[1] = name;
+        struct manifest_foreign_key *foreign = arena_calloc(m->arena, 2, sizeof *foreign);
+        foreign[0] = foreign[1] = (struct manifest_foreign_key){name, hostile[i / 2], name};
+        struct manifest_name *sequence = arena_calloc(m->arena, 1, sizeof *sequence);
+        *sequence = (struct manifest_name){hostile[i / 3], name};
         m->tables[i] = (struct manifest_table){.number = i + 1,
                                                .schema = hostile[(i + 1) % HOSTILE],
                                                .name = name,
@@ -298,6 +316,10 @@ static struct manifest *hostile_manifest(void)
                                                .key = {name, 1 + i % 2, key, i % 2 == 1},
                                                .trigger_count = i % 3,
                                                .triggers = triggers,
+                                               .foreign_key_count = i % 3,
+                                               .foreign_keys = foreign,
+                                               .sequence_count = i % 2,
+                                               .sequences = sequence,
                                                .counted = i % 2 == 1};
         manifest_add_warning(m, name, name);
     }
@@ -329,13 +351,13 @@ static void the_static_part_of_a_table_comes_back_from_one_line(void **state)
         struct arena *arena = arena_new();
         struct manifest_table back;
         buf_init(&line, 100000);
-        assert_ok(manifest_table_write(&m->tables[i], &line, &err), &err);
+        assert_ok(manifest_table_write(&m->tables[i], m->format, &line, &err), &err);
         assert_null(memchr(line.data, '\n', line.len));
-        assert_ok(manifest_table_read(line.data, line.len, arena, &back, &err), &err);
+        assert_ok(manifest_table_read(line.data, line.len, m->format, arena, &back, &err), &err);
         assert_same_table(&m->tables[i], &back);
         assert_int_equal(back.rows, 0);
         for (size_t n = 0; n < line.len; n++)
-            assert_err(manifest_table_read(line.data, n, arena, &back, &err), ERR_DAMAGED, &err);
+            assert_err(manifest_table_read(line.data, n, m->format, arena, &back, &err), ERR_DAMAGED, &err);
         buf_free(&line);
         arena_free(arena);
     }
@@ -415,17 +437,17 @@ static void the_format_is_looked_at_before_anything_else(void **state)
     struct manifest *m = sample_manifest();
     struct buf json;
     to_json(m, &json);
-    check_replaced(&json, "\"format\": 1,", "\"format\": 2,", ERR_REFUSED, "format 2");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 9223372036854775807,", ERR_REFUSED, "newer dbsafe");
-    check_replaced(&json, "\"format\": 1,\n \"tool_version\"", "\"format\": 2,\n \"other\"", ERR_REFUSED,
+    check_replaced(&json, "\"format\": 2,", "\"format\": 3,", ERR_REFUSED, "format 3");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 9223372036854775807,", ERR_REFUSED, "newer dbsafe");
+    check_replaced(&json, "\"format\": 2,\n \"tool_version\"", "\"format\": 3,\n \"other\"", ERR_REFUSED,
                    "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 0,", ERR_DAMAGED, "manifest.json: format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": -1,", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": \"1\",", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 1.0,", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": null,", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "", ERR_DAMAGED, "format");
-    check_replaced(&json, "\"format\": 1,", "\"format\": 9223372036854775808,", ERR_DAMAGED, "JSON");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 0,", ERR_DAMAGED, "manifest.json: format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": -1,", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": \"1\",", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 1.0,", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": null,", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "", ERR_DAMAGED, "format");
+    check_replaced(&json, "\"format\": 2,", "\"format\": 9223372036854775808,", ERR_DAMAGED, "JSON");
     buf_free(&json);
     manifest_free(m);
 }
@@ -495,7 +517,10 @@ static void malformed_ones_are_rejected(void **state)
         {"\"columns\": [\n     0\n    ]", "\"columns\": [3]", "tables[0].key.columns"},
         {"\"columns\": [\n     0\n    ]", "\"columns\": [-1]", "tables[0].key.columns"},
         {"\"columns\": [\n     0\n    ]", "\"columns\": [0, 1, 2, 0]", "tables[0].columns"},
-        {"\"triggers\": []", "\"triggers\": [1]", "tables[0].triggers"},
+        {"\"triggers\": []", "\"triggers\": [1]", "tables[1].triggers"},
+        {"\"foreign_keys\": []", "\"foreign_keys\": [1]", "tables[0].name"},
+        {"\"foreign_keys\": []", "\"foreign_kez\": []", "tables[0].foreign_keys"},
+        {"\"sequences\": []", "\"sequences\": {}", "tables[0].sequences"},
         {"\"counted\": true", "\"counted\": \"yes\"", "tables[0].counted"},
         {"\"checksum\": \"", "\"checksum\": \"0", "tables[0].checksum"},
         {"\"checksum\": \"", "\"checksum\": 0, \"x\": \"", "tables[0].checksum"},
@@ -696,7 +721,7 @@ static struct manifest *large_manifest(unsigned tables, unsigned data_per_table)
     struct manifest *m = manifest_new();
     m->schema_count = 1;
     m->schemas = arena_calloc(m->arena, 1, sizeof *m->schemas);
-    m->schemas[0] = (struct manifest_schema){"large", "utf8mb4", "utf8mb4_bin"};
+    m->schemas[0] = (struct manifest_schema){"large", "utf8mb4", "utf8mb4_bin", ""};
     m->table_count = tables;
     m->tables = arena_calloc(m->arena, tables, sizeof *m->tables);
     for (unsigned i = 0; i < tables; i++) {

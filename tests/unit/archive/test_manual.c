@@ -210,7 +210,9 @@ static void statements_are_as_shown(void **state)
     struct buf b;
     char *page = *state;
     buf_init(&b, 10000);
-    archive_schema_sql(&(struct manifest_schema){"shop", "utf8mb4", "utf8mb4_general_ci"}, &b);
+    struct err err;
+    const struct manifest_schema shop = {"shop", "utf8mb4", "utf8mb4_general_ci", "the shop"};
+    assert_ok(archive_schema_sql(&shop, &b, &err), &err);
     demand(page, buf_cstr(&b));
     /* these are one line, which is too long for a page */
     for (char *c = page; *c != '\0'; c++)

@@ -73,13 +73,23 @@ static void a_database_is_created_as_it_was(void **state)
     (void)state;
     struct buf b;
     buf_init(&b, 1000);
-    archive_schema_sql(&(struct manifest_schema){"shop", "utf8mb4", "utf8mb4_general_ci"}, &b);
-    assert_text(&b, "-- CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci\n"
+    struct err err;
+    static const struct manifest_schema shop = {"shop", "utf8mb4", "utf8mb4_general_ci", ""};
+    static const struct manifest_schema odd = {"a``b\n--", "latin1", "latin1_bin", "it's\n\\ \"odd\""};
+    assert_ok(archive_schema_sql(&shop, &b, &err), &err);
+    assert_text(&b, "-- dbsafe-database {\"format\":2,\"name\":\"shop\",\"charset\":\"utf8mb4\","
+                    "\"collation\":\"utf8mb4_general_ci\",\"comment\":\"\"}\n"
+                    "-- CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci\n"
+                    "SET SESSION sql_mode='';\n"
                     "CREATE DATABASE IF NOT EXISTS `shop` CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;\n"
                     "USE `shop`;\n");
-    archive_schema_sql(&(struct manifest_schema){"a``b\n--", "latin1", "latin1_bin"}, &b);
-    assert_text(&b, "-- CHARACTER SET latin1 COLLATE latin1_bin\n"
-                    "CREATE DATABASE IF NOT EXISTS `a````b\n--` CHARACTER SET latin1 COLLATE latin1_bin;\n"
+    assert_ok(archive_schema_sql(&odd, &b, &err), &err);
+    assert_text(&b, "-- dbsafe-database {\"format\":2,\"name\":\"a``b\\n--\",\"charset\":\"latin1\","
+                    "\"collation\":\"latin1_bin\",\"comment\":\"it's\\n\\\\ \\\"odd\\\"\"}\n"
+                    "-- CHARACTER SET latin1 COLLATE latin1_bin COMMENT 'it''s\\n\\\\ \"odd\"'\n"
+                    "SET SESSION sql_mode='';\n"
+                    "CREATE DATABASE IF NOT EXISTS `a````b\n--` CHARACTER SET latin1 COLLATE latin1_bin"
+                    " COMMENT 'it''s\\n\\\\ \"odd\"';\n"
                     "USE `a````b\n--`;\n");
     buf_free(&b);
 }
@@ -159,7 +169,7 @@ static void load_sql_is_exact_and_its_first_line_reads_back(void **state)
     char want[5000];
     struct arena *arena = arena_new();
     buf_init(&b, 10000);
-    assert_ok(archive_load_sql(&m->tables[3], &b, &err), &err);
+    assert_ok(archive_load_sql(&m->tables[3], m->format, &b, &err), &err);
     snprintf(
         want, sizeof want,
         "-- dbsafe-table {\"number\":4,\"schema\":\"shop\",\"name\":\"history\",\"dir\":\"0004-history\","
@@ -171,7 +181,8 @@ static void load_sql_is_exact_and_its_first_line_reads_back(void **state)
         "\"plain\":true,\"nullable\":false},"
         "{\"name\":\"b\",\"type\":\"timestamp(6)\",\"charset\":null,\"select\":\"`b`\",\"load\":null,"
         "\"plain\":true,\"nullable\":false}],"
-        "\"key\":{\"name\":\"PRIMARY\",\"columns\":[0,2],\"nullable\":false},\"triggers\":[]}\n"
+        "\"key\":{\"name\":\"PRIMARY\",\"columns\":[0,2],\"nullable\":false},\"triggers\":[],"
+        "\"foreign_keys\":[],\"sequences\":[]}\n"
         "-- database: shop\n"
         "-- table: history\n"
         "-- rows: FOR SYSTEM_TIME ALL\n"
@@ -180,7 +191,7 @@ static void load_sql_is_exact_and_its_first_line_reads_back(void **state)
         "'\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (`id`, `a`, `b`);\n",
         m->tables[3].ddl_sha256, session);
     assert_string_equal(buf_cstr(&b), want);
-    assert_ok(archive_load_sql_parse(b.data, b.len, arena, &back, &err), &err);
+    assert_ok(archive_load_sql_parse(b.data, b.len, 2, arena, &back, &err), &err);
     assert_string_equal(back.name, "history");
     assert_int_equal(back.column_count, 3);
     buf_free(&b);
@@ -198,7 +209,7 @@ static void hostile_names_stay_within_their_comment(void **state)
     struct manifest_table back;
     struct arena *arena = arena_new();
     buf_init(&b, 10000);
-    assert_ok(archive_load_sql(&m->tables[1], &b, &err), &err);
+    assert_ok(archive_load_sql(&m->tables[1], m->format, &b, &err), &err);
     const char *at = buf_cstr(&b);
     assert_memory_equal(at, "-- dbsafe-table {", 17);
     at = strchr(at, '\n') + 1;
@@ -208,7 +219,7 @@ static void hostile_names_stay_within_their_comment(void **state)
     assert_memory_equal(at, database, sizeof database - 1);
     at = strchr(strchr(at, '\n') + 1, '\n') + 1;
     assert_memory_equal(at, "-- rows: \nSET NAMES binary;\n", 28);
-    assert_ok(archive_load_sql_parse(b.data, b.len, arena, &back, &err), &err);
+    assert_ok(archive_load_sql_parse(b.data, b.len, 2, arena, &back, &err), &err);
     assert_string_equal(back.name, SAMPLE_WEIRD_TABLE);
     assert_string_equal(back.schema, SAMPLE_WEIRD_SCHEMA);
     buf_free(&b);
@@ -233,7 +244,7 @@ static void other_first_lines_are_damage(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct err err;
         struct manifest_table t;
-        assert_err(archive_load_sql_parse(wrong[i], strlen(wrong[i]), arena, &t, &err), ERR_DAMAGED, &err);
+        assert_err(archive_load_sql_parse(wrong[i], strlen(wrong[i]), 2, arena, &t, &err), ERR_DAMAGED, &err);
     }
     arena_free(arena);
 }
@@ -246,7 +257,7 @@ static void the_readme_says_what_and_when(void **state)
     buf_init(&b, 10000);
     archive_readme(m, &b);
     static const char *const parts[] = {"taken at 2023-11-14T22:13:20Z.\n",
-                                        "tables of 2 database(s)",
+                                        "what 2 database(s) hold",
                                         "dbsafe 0.1.0\n",
                                         "MariaDB server, version 10.11.6-MariaDB",
                                         "Label: sample\n",

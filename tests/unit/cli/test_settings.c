@@ -25,6 +25,19 @@ static void into_pairs(void **state)
     free(pairs);
 }
 
+/* 64 characters of two bytes each. */
+#define EIGHT "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+#define LONG  EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT
+
+static void into_counts_characters(void **state)
+{
+    (void)state;
+    const char *const items[] = {LONG}, **pairs;
+    struct err err;
+    assert_ok(settings_into(items, 1, &pairs, &err), &err);
+    free(pairs);
+}
+
 static void into_refuses(void **state)
 {
     (void)state;
@@ -35,7 +48,7 @@ static void into_refuses(void **state)
     } cases[] = {
         {{"a", "b"}, 2, "'a' is not OLD=NEW"},     {{"a=b", "c"}, 2, "'c' is not OLD=NEW"},
         {{"=b", NULL}, 1, "lacks a name"},         {{"a=", NULL}, 1, "lacks a name"},
-        {{"a=b", "a=c"}, 2, "'a' is given twice"},
+        {{"a=b", "a=c"}, 2, "'a' is given twice"}, {{"a=" LONG "x", NULL}, 1, "longer than the 64"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct err err;
@@ -62,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(into_pairs),
+        cmocka_unit_test(into_counts_characters),
         cmocka_unit_test(into_refuses),
         cmocka_unit_test(threads),
     };

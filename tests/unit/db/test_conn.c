@@ -3,7 +3,12 @@
 
 #include "db/conn.h"
 
+#include <mysql.h>
 #include <string.h>
+
+/* Of mysql/client_plugin.h, which does not compile as Debian ships it. */
+#define MYSQL_CLIENT_AUTHENTICATION_PLUGIN 2
+struct st_mysql_client_plugin *mysql_client_find_plugin(MYSQL *mysql, const char *name, int type);
 
 struct place {
     char *dir, *file;
@@ -84,9 +89,24 @@ static void a_cancelled_command_connects_nowhere(void **state)
     cancel_free(cancel);
 }
 
+/* What MySQL 8 and RDS log in with comes as plugins of Connector/C, in the folder that Debian compiled in: an
+ * installation without them could not connect. */
+static void login_plugins_are_found(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"mysql_native_password", "caching_sha2_password", "sha256_password",
+                                        "mysql_clear_password"};
+    MYSQL *mysql = mysql_init(NULL);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!mysql_client_find_plugin(mysql, names[i], MYSQL_CLIENT_AUTHENTICATION_PLUGIN))
+            fail_msg("%s: %s", names[i], mysql_error(mysql));
+    mysql_close(mysql);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(login_plugins_are_found),
         cmocka_unit_test(option_files_say_where),
         cmocka_unit_test(the_command_line_wins),
         cmocka_unit_test(a_cancelled_command_connects_nowhere),

@@ -1,6 +1,6 @@
 #include "support/test.h"
 
-#include "db/conn.h"
+#include "db/quote.h"
 
 #include <string.h>
 

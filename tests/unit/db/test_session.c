@@ -1,92 +1,103 @@
-#include "support/test.h"
+#include "support/fake_db.h"
 
 #include "db/session.h"
 
-/* p: PROCESS, r: RELOAD. */
-static void assert_gives(const char *line, const char *want)
+#define READ_BACK                                                                                            \
+    "SELECT @@session.time_zone, @@session.sql_mode, @@session.transaction_isolation,"                       \
+    " IFNULL(@@session.character_set_results, 'binary'), @@session.character_set_client"
+
+static enum err_code set_up(const char *read_back, struct err *err)
 {
-    struct session_grants g = {false, false};
-    char got[3] = "", *w = got;
-    session_grants_add(&g, line);
-    if (g.process)
-        *w++ = 'p';
-    if (g.reload)
-        *w++ = 'r';
-    *w = '\0';
-    assert_string_equal(got, want);
+    struct db_conn *c;
+    fake_db_begin("8.0.36");
+    fake_db_answer(READ_BACK, read_back);
+    assert_ok(db_connect(NULL, NULL, &c, err), err);
+    enum err_code code = session_for_reading(c, err);
+    db_close(c);
+    return code;
 }
 
-static void global_privileges_count(void **state)
+static void settings_that_took(void **state)
 {
     (void)state;
-    assert_gives(
-        "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` IDENTIFIED BY PASSWORD '*0' WITH GRANT OPTION",
-        "pr");
-    assert_gives("GRANT PROCESS ON *.* TO `b`@`%`", "p");
-    assert_gives("GRANT RELOAD ON *.* TO `b`@`%`", "r");
-    assert_gives("GRANT SELECT, RELOAD, PROCESS, LOCK TABLES ON *.* TO `b`@`%`", "pr");
-    assert_gives("GRANT SELECT, INSERT, RELOAD, SHOW DATABASES, BINLOG MONITOR ON *.* TO `b`@`%`", "r");
-    assert_gives("GRANT USAGE ON *.* TO `b`@`%`", "");
-    assert_gives("GRANT SELECT, process ON *.* TO 'b'@'%'", "p");
+    struct err err;
+    assert_ok(set_up("+00:00\t\tREPEATABLE-READ\tbinary\tbinary\n", &err), &err);
+    assert_true(fake_db_sent((const char *const[]){
+        "1: SET NAMES binary", "time_zone='+00:00'", "sql_mode=''",
+        "1: SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "1: SELECT", NULL}));
+    fake_db_end();
 }
 
-static void whole_words_only(void **state)
+/* In READ COMMITTED a consistent snapshot is none, silently. */
+static void settings_that_did_not(void **state)
 {
     (void)state;
-    assert_gives("GRANT XPROCESS, PROCESSX, RELOAD ADMIN ON *.* TO `b`@`%`", "");
-    assert_gives("GRANT BINLOG_ADMIN,FLUSH_TABLES,RELOAD_X ON *.* TO `b`@`%`", "");
-    assert_gives("GRANT BINLOG_ADMIN,PROCESS ON *.* TO `b`@`%`", "p");
-}
-
-static void other_lines_give_nothing(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {
-        "",
-        "GRANT",
-        "GRANT PROCESS ON *.*",
-        "GRANT ALL PRIVILEGES ON `shop`.* TO `b`@`%`",
-        "GRANT SELECT, RELOAD ON `shop`.`t` TO `b`@`%`",
-        "GRANT PROXY ON ''@'%' TO 'root'@'localhost' WITH GRANT OPTION",
-        "GRANT `role` TO `b`@`%`",
-        "GRANT `PROCESS` TO `b`@`%`",
-        "SET DEFAULT ROLE `PROCESS, RELOAD ON *.* TO x` FOR `b`@`%`",
-        "REVOKE PROCESS ON *.* FROM `b`@`%`",
+    static const struct {
+        const char *read_back, *named;
+    } cases[] = {
+        {"SYSTEM\t\tREPEATABLE-READ\tbinary\tbinary\n", "time_zone"},
+        {"+00:00\tANSI\tREPEATABLE-READ\tbinary\tbinary\n", "sql_mode"},
+        {"+00:00\t\tREAD-COMMITTED\tbinary\tbinary\n", "isolation level is 'READ-COMMITTED'"},
+        {"+00:00\t\tREPEATABLE-READ\tutf8mb4\tbinary\n", "character_set_results"},
+        {"+00:00\t\tREPEATABLE-READ\tbinary\t\\N\n", "character_set_client is 'NULL'"},
     };
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        assert_gives(lines[i], "");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err err;
+        assert_err(set_up(cases[i].read_back, &err), ERR_DB, &err);
+        if (!strstr(err.text, cases[i].named))
+            fail_msg("'%s' is not in '%s'", cases[i].named, err.text);
+        fake_db_end();
+    }
 }
 
-/* Anybody who may create a database chooses such a name. */
-static void names_cannot_pass_for_privileges(void **state)
+static void tables_as_they_were(void **state)
 {
     (void)state;
-    assert_gives("GRANT SELECT ON `x, PROCESS, RELOAD ON *.* TO y`.* TO `b`@`%`", "");
-    assert_gives("GRANT SELECT ON \"x, PROCESS, RELOAD ON *.* TO y\".* TO \"b\"@\"%\"", "");
-    assert_gives("GRANT SELECT (`a`, RELOAD), PROCESS ON *.* TO `b`@`%`", "");
-    assert_gives("GRANT PROCESS ON *.* TO `b, RELOAD ON *.* TO `@`%`", "p");
+    static const struct {
+        const char *answer;
+        enum err_code code;
+    } cases[] = {
+        {"", ERR_OK},
+        {"!1227 Access denied; you need (at least one of) the SYSTEM_VARIABLES_ADMIN or "
+         "SESSION_VARIABLES_ADMIN privilege(s)",
+         ERR_OK},
+        {"!2013 Lost connection", ERR_DB_LOST},
+        {"!1193 Unknown system variable 'innodb_strict_mode'", ERR_DB},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err err = {0};
+        struct db_conn *c;
+        fake_db_begin("8.0.36");
+        fake_db_answer("SET SESSION innodb_strict_mode=0", cases[i].answer);
+        assert_ok(db_connect(NULL, NULL, &c, &err), &err);
+        assert_string_equal(err_name(session_for_creating(c, &err)), err_name(cases[i].code));
+        assert_true(
+            fake_db_sent((const char *const[]){"foreign_key_checks=0", "NO_ENGINE_SUBSTITUTION", NULL}));
+        db_close(c);
+        fake_db_end();
+    }
 }
 
-static void lines_add_up(void **state)
+static void lock_wait(void **state)
 {
     (void)state;
-    struct session_grants g = {false, false};
-    session_grants_add(&g, "GRANT RELOAD ON *.* TO `b`@`%`");
-    session_grants_add(&g, "GRANT SELECT ON `d`.* TO `b`@`%`");
-    assert_true(g.reload);
-    assert_false(g.process);
-    session_grants_add(&g, "GRANT PROCESS ON *.* TO `role`");
-    assert_true(g.reload && g.process);
+    struct err err;
+    struct db_conn *c;
+    fake_db_begin("8.0.36");
+    assert_ok(db_connect(NULL, NULL, &c, &err), &err);
+    assert_ok(session_lock_wait(c, 7, &err), &err);
+    assert_true(fake_db_sent((const char *const[]){"SET SESSION lock_wait_timeout=7", NULL}));
+    db_close(c);
+    fake_db_end();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(global_privileges_count),
-        cmocka_unit_test(whole_words_only),
-        cmocka_unit_test(other_lines_give_nothing),
-        cmocka_unit_test(names_cannot_pass_for_privileges),
-        cmocka_unit_test(lines_add_up),
+        cmocka_unit_test(settings_that_took),
+        cmocka_unit_test(settings_that_did_not),
+        cmocka_unit_test(tables_as_they_were),
+        cmocka_unit_test(lock_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,67 @@
+#include "db/view_uses.h"
+
+#include <string.h>
+
+/* Behind the quoted piece that starts at p. */
+static const char *skip_quoted(const char *p)
+{
+    char quote = *p++;
+    for (; *p; p++) {
+        if (*p == '\\' && quote != '`' && p[1])
+            p++;
+        else if (*p == quote && p[1] == quote)
+            p++;
+        else if (*p == quote)
+            return p + 1;
+    }
+    return p;
+}
+
+static const char *unquote(const char *from, const char *to, struct arena *arena)
+{
+    char *name = arena_strndup(arena, from + 1, (size_t)(to - from) - 1), *w = name;
+    if (to - from >= 2 && to[-1] == '`')
+        name[to - from - 2] = '\0';
+    for (const char *r = name; *r; r++) {
+        *w++ = *r;
+        if (*r == '`' && r[1] == '`')
+            r++;
+    }
+    *w = '\0';
+    return name;
+}
+
+static void add(struct view_use *uses, unsigned *count, const char *schema, const char *name)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (strcmp(uses[i].name, name) == 0 && strcmp(uses[i].schema, schema) == 0)
+            return;
+    uses[(*count)++] = (struct view_use){schema, name};
+}
+
+struct view_use *view_uses(const char *query, struct arena *arena, unsigned *count)
+{
+    unsigned most = 0;
+    for (const char *p = strstr(query, "`.`"); p; p = strstr(p + 1, "`.`"))
+        most++;
+    struct view_use *uses = arena_calloc(arena, most + 1, sizeof *uses);
+    *count = 0;
+    for (const char *p = query; *p;) {
+        if (*p != '`') {
+            p = *p == '\'' || *p == '"' ? skip_quoted(p) : p + 1;
+            continue;
+        }
+        const char *first = p, *first_end = skip_quoted(p), *second, *second_end;
+        p = first_end;
+        if (p[0] != '.' || p[1] != '`')
+            continue;
+        second = p + 1;
+        p = second_end = skip_quoted(second);
+        bool function = *p == '(';
+        if (p[0] == '.' && p[1] == '`')
+            p = skip_quoted(p + 1);
+        if (!function && *count < most)
+            add(uses, count, unquote(first, first_end, arena), unquote(second, second_end, arena));
+    }
+    return uses;
+}

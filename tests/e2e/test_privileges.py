@@ -1,0 +1,133 @@
+"""docs/privileges.md is what it says: each command works with exactly these grants, and not without one of them."""
+
+import re
+
+from lib import TestCase, table_digests
+from lib.archive import Archive
+from lib.paths import ROOT
+
+TABLE = re.compile(r"^\| `(?P<command>[\w -]+?)`(?P<variant>[\w -]*) \| `{1,2}(?P<grant>.+?)`{1,2} \|", re.M)
+
+
+def documented(command, variant=""):
+    """The grants of a command, for database db."""
+    text = (ROOT / "docs/privileges.md").read_text()
+    found = [m["grant"] for m in TABLE.finditer(text) if m["command"] == command and m["variant"].strip() == variant]
+    if not found:
+        raise AssertionError(f"docs/privileges.md has no grants for {command} {variant}")
+    return found
+
+
+def without(grants):
+    """Each way to leave one privilege out: (privilege, the other grants)."""
+    for i, grant in enumerate(grants):
+        privileges, on = grant.split(" ON ")
+        each = privileges.split(", ")
+        for p in each:
+            rest = [q for q in each if q != p]
+            yield p, grants[:i] + ([f"{', '.join(rest)} ON {on}"] if rest else []) + grants[i + 1:]
+
+
+class Privileges(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = s = cls.use_server(binlog=True)
+        s.sql("CREATE DATABASE db")
+        s.sql("CREATE TABLE db.a (id INT PRIMARY KEY, v INT) SELECT seq id, seq v FROM seq_1_to_1000", schema="mysql")
+        s.sql("CREATE TABLE db.b (id INT PRIMARY KEY, v INT) SELECT seq id, seq v FROM seq_1_to_1000", schema="mysql")
+        s.sql("CREATE TABLE db.log (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+        s.sql("CREATE TRIGGER db.t AFTER INSERT ON db.a FOR EACH ROW INSERT INTO db.log (v) VALUES (NEW.v)")
+        s.sql("CREATE VIEW db.v AS SELECT id FROM db.a")
+        s.sql("CREATE EVENT db.e ON SCHEDULE EVERY 1 YEAR DO DELETE FROM db.log")
+        cls.path = s.folder / "all.tar"
+        s.dbsafe("dump", "db", "-o", cls.path)
+        cls.tables = s.folder / "tables.tar"
+        s.sql("CREATE DATABASE plain")
+        for name in "ab":
+            s.sql(f"CREATE TABLE plain.{name} SELECT * FROM db.{name}")
+        s.dbsafe("dump", "plain", "-o", cls.tables)
+
+    def dump(self, account, check=0):
+        path = self.server.folder / "one.tar"
+        path.unlink(missing_ok=True)
+        result = self.server.dbsafe("dump", "db", "-o", path, "--threads", "3", "--json", defaults_file=account, check=check)
+        return result, Archive(path) if path.exists() else None
+
+    def test_dump(self):
+        grants = documented("dump")
+        whole = Archive(self.path).manifest
+        result, archive = self.dump(self.server.account(*grants))
+        self.assertEqual(archive.consistency["method"], "table-locks")
+        names = {(o["kind"], o["name"]) for o in whole["objects"]}
+        self.assertEqual({(o["kind"], o["name"]) for o in archive.manifest["objects"]}, names)
+        self.assertEqual({k for k, _ in names}, {"trigger", "view", "event"})
+
+    def test_dump_without_one(self):
+        for privilege, rest in without(documented("dump")):
+            with self.subTest(privilege):
+                result, archive = self.dump(self.server.account(*rest), check=None)
+                if archive is None:
+                    self.assertEqual(result.rc, 4, str(result))
+                    self.assertIn(privilege, result.err)
+                    continue
+                # it works as far as it goes, and says what is missing
+                said = result.err + str(archive.manifest["warnings"])
+                lost = {"TRIGGER": "TRIGGER", "EVENT": "EVENT", "LOCK TABLES": "LOCK TABLES"}
+                self.assertIn(privilege, lost, str(result))
+                self.assertIn(lost[privilege], said)
+
+    def test_dump_lock_free(self):
+        account = self.server.account(*documented("dump"), *documented("dump", "lock-free"))
+        result, archive = self.dump(account)
+        self.assertEqual(archive.consistency["method"], "binlog-position")
+        self.assertNotIn("only", archive.consistency["proof"])
+
+    def test_by_a_role(self):
+        """Privileges of a role count while it is active, for the ladder and for doctor."""
+        s = self.server
+        s.sql("CREATE ROLE backup")
+        for grant in [*documented("dump"), "RELOAD ON *.*"]:
+            s.sql(f"GRANT {grant} TO backup")
+        account = s.account("backup", "SELECT, SHOW VIEW ON db.*")
+        result = s.dbsafe("doctor", "db", defaults_file=account)
+        self.assertIn("RELOAD missing", result.out)
+        user = account.stem
+        s.sql(f"SET DEFAULT ROLE backup FOR {user}@localhost")
+        result, archive = self.dump(account)
+        self.assertEqual(archive.consistency["method"], "backup-stage", str(result))
+        result = s.dbsafe("restore", self.tables, defaults_file=account, check=10)
+        self.assertIn("the account lacks", result.err)
+
+    def test_verify_live(self):
+        grants = [g.replace("db.", "plain.") for g in documented("verify --live")]
+        self.server.dbsafe("verify", self.tables, "--live", defaults_file=self.server.account(*grants))
+        for privilege, rest in without(grants):
+            with self.subTest(privilege):
+                self.server.dbsafe("verify", self.tables, "--live", check=(4, 7), defaults_file=self.server.account(*rest))
+
+    def restore(self, account, check=0, *args):
+        return self.server.dbsafe("restore", self.tables, *args, check=check, defaults_file=account)
+
+    def test_restore_and_undo(self):
+        s = self.server
+        self.assertEqual(documented("restore"), documented("undo"))
+        grants = [g.replace("db.*", "plain.*") for g in documented("restore")]
+        before = table_digests(s, "plain")
+        account = s.account(*grants)
+        self.restore(account)
+        self.assertEqual(table_digests(s, "plain"), before)
+        s.dbsafe("undo", "--yes", defaults_file=account)
+        self.assertEqual(table_digests(s, "plain"), before)
+
+    def test_restore_without_one(self):
+        """Refused before anything is changed, with the GRANT that is missing."""
+        s = self.server
+        grants = [g.replace("db.*", "plain.*") for g in documented("restore")]
+        before, schemas = table_digests(s, "plain"), s.sql("SHOW DATABASES")
+        for privilege, rest in without(grants):
+            with self.subTest(privilege):
+                result = self.restore(s.account(*rest), check=10)
+                self.assertIn(privilege if privilege != "ALL" else "GRANT ALL ON `dbsafe", result.err)
+                self.assertEqual(table_digests(s, "plain"), before)
+                self.assertEqual(s.sql("SHOW DATABASES"), schemas)
+        self.restore(s.account(*[g for g in grants if "PROCESS" not in g]), 0, "--assume-no-outside-fks")
