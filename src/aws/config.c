@@ -115,12 +115,12 @@ static void set_http(struct aws_config *c)
 static enum err_code choose_profile(struct aws_config *c, struct err *err)
 {
     c->profile = c->settings->profile;
+    c->named = c->profile != NULL;
     if (c->profile == NULL)
         c->profile = aws_config_env(c, "AWS_PROFILE");
     if (c->profile == NULL)
         c->profile = aws_config_env(c, "AWS_DEFAULT_PROFILE");
-    c->named = c->profile != NULL;
-    if (!c->named) {
+    if (c->profile == NULL) {
         c->profile = "default";
         return ERR_OK;
     }

@@ -22,9 +22,8 @@ void aws_config_free(struct aws_config *c);
 const struct aws_settings *aws_config_settings(const struct aws_config *c);
 /* A variable of the settings' environment, or NULL when unset or empty. */
 const char *aws_config_env(const struct aws_config *c, const char *name);
-/* The profile in use, and whether someone named it, by option or variable: then the environment's keys do not
- * count. (In the SDKs they do besides AWS_PROFILE, though not besides an option; a name would be silently
- * without effect.) */
+/* The profile in use, and whether the settings named it: then the environment's keys do not count.  (As in
+ * the SDKs, they do count besides AWS_PROFILE.) */
 const char *aws_config_profile(const struct aws_config *c, bool *named);
 bool aws_config_has_profile(const struct aws_config *c, const char *profile);
 /* A key of a profile (of the credentials file first), or NULL.  Nested keys as "s3.addressing_style". */

@@ -98,7 +98,7 @@ static void the_profile_is_chosen(void **state)
     c = load(w);
     assert_string_equal(aws_config_region_known(c), "rb");
     assert_string_equal(aws_config_profile(c, &named), "b");
-    assert_true(named);
+    assert_false(named);
     aws_config_free(c);
     w->settings.profile = "c";
     c = load(w);

@@ -82,14 +82,15 @@ static void environment(void **state)
     set_environment_keys(w);
     gives(w, "AKIAENV", "env-secret", "env-token", "environment");
     world_set(w, "AWS_PROFILE=p");
-    gives(w, "AKIAP", "file-secret", "file-token", "profile p");
-    world_set(w, "AWS_PROFILE=");
+    gives(w, "AKIAENV", "env-secret", "env-token", "environment");
     w->settings.profile = "p";
     gives(w, "AKIAP", "file-secret", "file-token", "profile p");
     w->settings.profile = NULL;
     world_set(w, "AWS_SECRET_ACCESS_KEY=");
     fails(w, ERR_CONFIG, "AWS_SECRET_ACCESS_KEY is not");
     world_set(w, "AWS_ACCESS_KEY_ID=");
+    gives(w, "AKIAP", "file-secret", "file-token", "profile p");
+    world_set(w, "AWS_PROFILE=");
     gives(w, "AKIAFILE", "file-secret", NULL, "profile default");
     assert_int_equal(stub_count(&w->stub, ""), 0);
 }
