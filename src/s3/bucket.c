@@ -106,6 +106,21 @@ char *s3_bucket_place(const struct s3_bucket *b, const char *key)
     return xasprintf("s3://%s/%s", b->url.bucket, key);
 }
 
+/* A cancelled run ends within ten seconds. */
+#define CLEAN_UP_MS 6000
+
+enum err_code s3_cleaner_open(struct s3_bucket *b, struct s3_cleaner *out, struct err *err)
+{
+    *out = (struct s3_cleaner){.grace = grace_new(b->run.cancel, CLEAN_UP_MS)};
+    return aws_client_new(b->session, "s3", grace_cancel(out->grace), &out->client, err);
+}
+
+void s3_cleaner_close(struct s3_cleaner *c)
+{
+    aws_client_free(c->client);
+    grace_free(c->grace);
+}
+
 /* ---- requests ---- */
 
 void s3_call_init(struct s3_call *c, struct s3_bucket *b, const char *method, const char *key)
@@ -214,9 +229,12 @@ enum err_code s3_bucket_find(struct s3_bucket *b, struct aws_client *client, con
     int status;
     struct err why;
     enum err_code rc = find_in_list(b, client, key, out, &status, err);
-    if (rc == ERR_STORAGE && status == 403 && find_by_head(b, client, key, out, &status, &why) == ERR_OK)
-        return ERR_OK; /* else the list's error stays: it has the server's words */
-    return rc;
+    if (rc == ERR_STORAGE && status == 403) {
+        if (find_by_head(b, client, key, out, &status, &why) == ERR_OK)
+            return ERR_OK;
+        out->denied = status == 403; /* the list's error stays: it has the server's words */
+    }
+    return rc == ERR_OK ? rc : err_wrap(err, "look for s3://%s/%s", b->url.bucket, key);
 }
 
 enum err_code s3_bucket_stat(struct s3_bucket *b, struct aws_client *client, const char *key,

@@ -9,6 +9,7 @@
 #define DBSAFE_S3_BUCKET_H
 
 #include "aws/client.h"
+#include "core/grace.h"
 #include "s3/store_s3.h"
 #include "s3/url.h"
 
@@ -44,6 +45,14 @@ char *s3_bucket_key(const struct s3_bucket *b, const char *name);
 /* "s3://bucket/key", for messages.  Caller frees. */
 char *s3_bucket_place(const struct s3_bucket *b, const char *key);
 
+/* A client for cleaning up: it goes on for some seconds after the run was cancelled. */
+struct s3_cleaner {
+    struct grace *grace;
+    struct aws_client *client;
+};
+enum err_code s3_cleaner_open(struct s3_bucket *b, struct s3_cleaner *out, struct err *err);
+void s3_cleaner_close(struct s3_cleaner *c); /* also after an open that failed */
+
 /* A request, and room for its answer. */
 struct s3_call {
     struct s3_bucket *bucket; /* borrowed */
@@ -64,6 +73,7 @@ bool s3_call_failed_with(const struct s3_call *c, const char *code);
 /* What the server says of an object. */
 struct s3_stat {
     bool exists;
+    bool denied; /* with an error: this account may not look */
     uint64_t bytes;
     char etag[256];
     bool has_token; /* false: it may not be read with these rights, only listed */

@@ -161,16 +161,21 @@ enum err_code s3_mark_set(struct s3_bucket *b, struct aws_client *client, enum m
     return rc == ERR_OK ? rc : err_wrap(err, "set a mark in s3://%s/%s", b->url.bucket, b->url.prefix);
 }
 
-void s3_mark_clear(struct s3_bucket *b, struct aws_client *client, struct s3_mark *m)
+enum err_code s3_mark_clear(struct s3_bucket *b, struct aws_client *client, struct s3_mark *m,
+                            struct err *err)
 {
-    struct err err;
     enum err_code rc = ERR_OK;
-    if (client != NULL && m->upload_id != NULL)
-        rc = s3_upload_abort_empty(b, client, m->key, m->upload_id, &err);
-    if (client != NULL && rc == ERR_OK && m->lost)
-        rc = abort_all(b, client, m->key, &err);
-    if (rc != ERR_OK)
-        log_debug(b->run.log, "a mark stays until the next sweep: %s", err.text);
+    if (m->upload_id != NULL)
+        rc = s3_upload_abort_empty(b, client, m->key, m->upload_id, err);
+    if (rc == ERR_OK && m->lost)
+        rc = abort_all(b, client, m->key, err);
+    if (rc == ERR_OK)
+        s3_mark_forget(m);
+    return rc;
+}
+
+void s3_mark_forget(struct s3_mark *m)
+{
     free(m->key);
     free(m->upload_id);
     *m = (struct s3_mark){0};

@@ -42,9 +42,11 @@ struct s3_mark {
 /* name: an object's; "store" for locks. */
 enum err_code s3_mark_set(struct s3_bucket *b, struct aws_client *client, enum mark_kind kind,
                           const char *name, struct s3_mark *out, struct err *err);
-/* Aborts it, with client (NULL: only releases); also after a set that failed.  One that stays is swept as a
- * dead run's. */
-void s3_mark_clear(struct s3_bucket *b, struct aws_client *client, struct s3_mark *m);
+/* Aborts it, also after a set that failed, and releases it; on failure it is still there. */
+enum err_code s3_mark_clear(struct s3_bucket *b, struct aws_client *client, struct s3_mark *m,
+                            struct err *err);
+/* Only releases: what stays is swept as a dead run's. */
+void s3_mark_forget(struct s3_mark *m);
 
 /* A mark that was found. */
 struct s3_found_mark {

@@ -1,7 +1,6 @@
 #include "s3/sink_s3.h"
 
 #include "core/chan.h"
-#include "core/grace.h"
 #include "core/group.h"
 #include "core/lock.h"
 #include "core/mem.h"
@@ -18,9 +17,6 @@
 #define MIB ((uint64_t)1 << 20)
 /* What an archive of this size needs is no news (the promise of the manual page). */
 #define QUIET_BYTES ((uint64_t)192 << 20)
-
-/* A cancelled run ends within ten seconds. */
-#define CLEAN_UP_MS 6000
 
 /* A part on its way: filled by the writer, then one uploader's, then idle. */
 struct part {
@@ -230,19 +226,16 @@ static enum err_code finish(struct s3_sink *s, struct err *err)
 }
 
 /* Takes back what is at the server; with look, *made tells whether the object came to be. */
-static enum err_code take_back(struct s3_sink *s, bool look, bool *made, struct cancel *cancel,
+static enum err_code take_back(struct s3_sink *s, struct aws_client *client, bool look, bool *made,
                                struct err *err)
 {
-    struct aws_client *client = NULL;
-    enum err_code rc = aws_client_new(s->bucket->session, "s3", cancel, &client, err);
-    if (rc == ERR_OK)
-        rc = s3_making_abort(&s->making, client, err);
+    enum err_code rc = s3_making_abort(&s->making, client, err);
     if (rc == ERR_OK && look)
         rc = s3_making_settle(&s->making, client, s->bytes, made, err);
-    /* a mark whose upload is or may still come is what the next run finds it by */
+    /* a mark whose upload stays or may still come is what the next run finds it by */
     bool may_come = s->making.lost_begin && !s->making.upload_id;
-    s3_mark_clear(s->bucket, rc == ERR_OK && !may_come ? client : NULL, &s->mark);
-    aws_client_free(client);
+    if (rc == ERR_OK && !may_come)
+        rc = s3_mark_clear(s->bucket, client, &s->mark, err);
     return rc;
 }
 
@@ -250,32 +243,52 @@ static enum err_code take_back(struct s3_sink *s, bool look, bool *made, struct 
 static void clean_up(struct s3_sink *s, bool look, bool *made)
 {
     struct err err = {.code = ERR_OK}, ended;
+    struct s3_cleaner cleaner;
     *made = false;
     err_set(&ended, ERR_STORAGE, "the upload was given up");
     cancel_fire(s->cancel, &ended);
     group_free(s->group);
     s->group = NULL;
-    struct grace *grace = grace_new(s->bucket->run.cancel, CLEAN_UP_MS);
-    if (take_back(s, look, made, grace_cancel(grace), &err) != ERR_OK)
+    enum err_code rc = s3_cleaner_open(s->bucket, &cleaner, &err);
+    if (rc == ERR_OK)
+        rc = take_back(s, cleaner.client, look, made, &err);
+    if (rc != ERR_OK)
         log_warn(s->bucket->run.log,
                  "%s: what was begun could not be taken back (the next run or prune will): %s",
                  s->making.place, err.text);
-    grace_free(grace);
+    s3_cleaner_close(&cleaner);
+    s3_mark_forget(&s->mark);
     s->cleaned = true;
+}
+
+/* Behind a commit only the mark is left, and what a lost answer may have begun. */
+static void tidy_up(struct s3_sink *s)
+{
+    struct err err;
+    struct s3_cleaner cleaner;
+    if (!s->mark.key)
+        return;
+    enum err_code rc = s3_cleaner_open(s->bucket, &cleaner, &err);
+    if (rc == ERR_OK)
+        rc = s3_making_abort_lost(&s->making, cleaner.client, &err);
+    if (rc == ERR_OK)
+        rc = s3_mark_clear(s->bucket, cleaner.client, &s->mark, &err);
+    if (rc != ERR_OK)
+        log_debug(s->bucket->run.log, "a mark stays until the next sweep: %s", err.text);
+    s3_cleaner_close(&cleaner);
+    s3_mark_forget(&s->mark);
 }
 
 static enum err_code s3_commit(struct sink *base, struct err *err)
 {
     struct s3_sink *s = (struct s3_sink *)base;
-    struct err ignored;
     bool made;
     if (s->failed || s->committed)
         return err_set(err, ERR_INTERNAL, "%s is committed twice, or after a failed write", s->making.place);
     enum err_code rc = finish(s, err);
-    if (rc == ERR_OK) {
-        s->committed = true;
-        rc = s3_making_abort_lost(&s->making, s->client, &ignored);
-        s3_mark_clear(s->bucket, rc == ERR_OK ? s->client : NULL, &s->mark);
+    s->committed = rc == ERR_OK;
+    if (s->committed) {
+        tidy_up(s);
         return ERR_OK;
     }
     s->failed = true;
@@ -331,10 +344,14 @@ static enum err_code prepare(struct s3_sink *s, uint64_t most_bytes, struct err 
         rc = aws_client_new(s->bucket->session, "s3", s->cancel, &s->client, err);
     if (rc == ERR_OK && !s->making.replace)
         rc = s3_bucket_find(s->bucket, s->client, s->making.key, &found, err);
+    if (rc != ERR_OK && found.denied) { /* a write-only account: the commit guards by If-None-Match */
+        log_debug(s->bucket->run.log, "%s", err->text);
+        rc = ERR_OK;
+    }
     if (rc == ERR_OK && found.exists)
         rc = err_set(err, ERR_REFUSED, "%s exists already and is never overwritten", s->making.place);
     /* the mark also shows whether this account may write here */
-    if (rc == ERR_OK && most_bytes > s->plan.first_bytes)
+    if (rc == ERR_OK && (most_bytes > s->plan.first_bytes || found.denied))
         rc = set_mark(s, err);
     return rc;
 }

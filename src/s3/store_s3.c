@@ -1,6 +1,5 @@
 #include "s3/store_s3.h"
 
-#include "core/grace.h"
 #include "core/mem.h"
 #include "s3/mark.h"
 #include "s3/sink_s3.h"
@@ -10,9 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A cancelled run ends within ten seconds. */
-#define UNLOCK_MS 4000
 
 struct s3_store {
     struct store base;
@@ -108,14 +104,16 @@ static enum err_code s3_remove(struct store *base, const char *name, struct err 
     if (rc == ERR_OK)
         rc = s3_bucket_find(s->bucket, s->client, key, &stat, err);
     if (rc == ERR_OK && !stat.exists)
-        rc = err_set(err, ERR_NOT_FOUND, "there is no such object");
+        rc = ERR_NOT_FOUND;
     if (rc == ERR_OK) {
         s3_call_init(&c, s->bucket, "DELETE", key);
         rc = s3_call_send(&c, s->client, err);
         s3_call_end(&c);
     }
-    if (rc != ERR_OK)
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND)
         err_wrap(err, "remove %s", place);
+    if (rc == ERR_NOT_FOUND)
+        err_set(err, rc, "remove %s: there is no such object", place);
     free(place);
     free(key);
     return rc;
@@ -144,13 +142,14 @@ static void s3_store_free(struct store *base)
 {
     struct s3_store *s = (struct s3_store *)base;
     if (s->lock.key) {
-        struct aws_client *client = NULL; /* the store's own is of no use after a signal */
-        struct grace *grace = grace_new(s->bucket->run.cancel, UNLOCK_MS);
-        if (aws_client_new(s->bucket->session, "s3", grace_cancel(grace), &client, NULL) != ERR_OK)
-            client = NULL;
-        s3_mark_clear(s->bucket, client, &s->lock);
-        aws_client_free(client);
-        grace_free(grace);
+        struct s3_cleaner cleaner; /* the store's own client is of no use after a signal */
+        struct err err;
+        if (s3_cleaner_open(s->bucket, &cleaner, &err) != ERR_OK ||
+            s3_mark_clear(s->bucket, cleaner.client, &s->lock, &err) != ERR_OK)
+            log_warn(s->bucket->run.log, "the lock of %s stays until the next sweep: %s", base->url,
+                     err.text);
+        s3_cleaner_close(&cleaner);
+        s3_mark_forget(&s->lock);
     }
     aws_client_free(s->client);
     s3_bucket_release(s->bucket);

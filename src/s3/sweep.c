@@ -141,8 +141,11 @@ enum err_code s3_lock_store(struct s3_bucket *b, struct aws_client *client, stru
             rc = err_set(err, ERR_LOCKED, "process %ld of %s holds the lock of s3://%s/%s", m->owner.pid,
                          m->owner.host, b->url.bucket, b->url.prefix);
     }
-    if (rc != ERR_OK)
-        s3_mark_clear(b, client, lock);
+    struct err ignored;
+    if (rc != ERR_OK) {
+        (void)s3_mark_clear(b, client, lock, &ignored); /* one that stays is a dead run's */
+        s3_mark_forget(lock);
+    }
     arena_free(arena);
     return rc;
 }

@@ -169,14 +169,17 @@ static enum err_code judge_put(struct s3_making *m, struct aws_client *client, s
     return exists && s.exists ? refuse_existing(m, err) : rc;
 }
 
-/* Servers that ignore or do not know a condition are asked before. */
-static enum err_code check_absent(struct s3_making *m, struct aws_client *client, struct err *err)
+/* Servers that ignore or do not know the condition are asked before.  Who may not look relies on it. */
+static enum err_code check_absent(struct s3_making *m, struct aws_client *client, bool conditional,
+                                  struct err *err)
 {
     struct s3_stat s;
     if (m->replace)
         return ERR_OK;
     enum err_code rc = s3_bucket_find(m->bucket, client, m->key, &s, err);
-    return rc == ERR_OK && s.exists ? refuse_existing(m, err) : rc;
+    if (rc != ERR_OK)
+        return s.denied && conditional ? ERR_OK : rc;
+    return s.exists ? refuse_existing(m, err) : ERR_OK;
 }
 
 enum err_code s3_making_put(struct s3_making *m, struct aws_client *client, const void *data, size_t bytes,
@@ -186,7 +189,7 @@ enum err_code s3_making_put(struct s3_making *m, struct aws_client *client, cons
     enum err_code rc = fault_point("s3_put", ERR_STORAGE, err);
     for (int round = 0; rc == ERR_OK && round < 2; round++) {
         bool unknown, conditional = !m->replace && !atomic_load(&m->bucket->no_conditional_put);
-        rc = check_absent(m, client, err);
+        rc = check_absent(m, client, conditional, err);
         if (rc != ERR_OK)
             break;
         rc = put_once(m, client, data, bytes, conditional, &unknown, &c, err);
@@ -482,7 +485,7 @@ static enum err_code complete_rounds(struct s3_making *m, struct aws_client *cli
             return rc;
         if (outcome == COMPLETE_UNCONDITIONAL) {
             atomic_store(&m->bucket->no_conditional_complete, true);
-            rc = check_absent(m, client, err);
+            rc = check_absent(m, client, false, err);
             if (rc != ERR_OK)
                 return rc;
             continue;
@@ -506,7 +509,7 @@ enum err_code s3_making_complete(struct s3_making *m, struct aws_client *client,
     buf_init(&body, (size_t)count * COMPLETE_PART_TEXT + 4096);
     enum err_code rc = fault_point("s3_complete", ERR_STORAGE, err);
     if (rc == ERR_OK)
-        rc = check_absent(m, client, err);
+        rc = check_absent(m, client, !atomic_load(&m->bucket->no_conditional_complete), err);
     if (rc == ERR_OK) {
         put_parts(&body, parts, count);
         rc = complete_rounds(m, client, &body, bytes, err);

@@ -1,9 +1,10 @@
 """The conformance suite of stores (tests/conform) on S3: on real servers, and on the stub as each kind of server it can play."""
 
 import re
+import subprocess
 
-from lib import FULL, TestCase, client_env
-from lib.paths import BUILD
+from lib import FULL, TestCase, client_env, sample
+from lib.paths import BUILD, ROOT
 from lib.process import MODE, run
 from lib.s3_stub import S3Stub
 
@@ -11,6 +12,11 @@ PROGRAM = BUILD / MODE / "tests" / "conform" / "test_store"
 
 
 class Conformance(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # make unit builds it, too; without it this file could not be run by itself
+        subprocess.run(["make", "-s", "-C", ROOT, f"MODE={MODE}", PROGRAM.relative_to(ROOT)], check=True, stdout=subprocess.DEVNULL)
+
     def check_store(self, s3, prefix="/suite", objects=None, part_bytes=None, **env):
         bucket = s3.bucket()
         result = run([PROGRAM], env=client_env("/nonexistent", {
@@ -36,9 +42,9 @@ class Conformance(TestCase):
 class RealServers(Conformance):
     def test_radosgw(self):
         s3 = self.use_radosgw()
-        for prefix in ("/a/b", "", "/sp ce+%41 ü&x=y/(...)"):
+        for prefix in ("/sp ce+%41 ü&x=y/(...)", "/a/b", "")[:3 if FULL else 1]:
             with self.subTest(prefix):
-                self.check_store(s3, prefix, objects=1005 if prefix == "/a/b" else None)
+                self.check_store(s3, prefix, objects=1005)
 
     def test_swift(self):
         if not FULL:
@@ -50,8 +56,8 @@ class RealServers(Conformance):
 
     def test_moto(self):
         from lib import moto
-        if not moto.available():
-            self.skipTest("moto_server is not installed")
+        if not FULL or not moto.available():
+            self.skipTest("only with --full, and where moto_server is installed")
         s3 = moto.Moto()
         self.addCleanup(s3.close)
         self.check_store(s3.start(), objects=1005)
@@ -70,14 +76,11 @@ class StubbedServers(Conformance):
         self.check_store(self.stub(uniform_parts=True), part_bytes=5 << 20)
 
     def test_no_conditions(self):
-        for support in ("unknown", "ignored"):
-            for checksums in ("ignored", "required"):
-                with self.subTest(f"conditions {support}, checksums {checksums}"):
-                    self.check_store(self.stub(conditional_put=support, conditional_complete=support, checksums=checksums))
-
-    def test_conditions_on_put_alone(self):
-        self.check_store(self.stub(conditional_complete="unknown"))
-        self.check_store(self.stub(conditional_put="unknown"))
+        kinds = [(put, complete, checksums) for put in ("known", "unknown", "ignored") for complete in ("known", "unknown", "ignored")
+                 for checksums in ("ignored", "required") if (put, complete) != ("known", "known")]
+        for put, complete, checksums in sample(kinds, 3, "conditions"):
+            with self.subTest(f"with PUT {put}, with Complete {complete}, checksums {checksums}"):
+                self.check_store(self.stub(conditional_put=put, conditional_complete=complete, checksums=checksums))
 
     def test_over_tls(self):
         from pathlib import Path
@@ -88,7 +91,7 @@ class StubbedServers(Conformance):
             self.check_store(self.stub(certificate=(certificate, key, Path(folder) / "ca.pem")))
 
     def test_a_bucket_in_another_region(self):
-        for told in ("400", "301", "307"):
+        for told in sample(("400", "301", "307"), 1, "region"):
             with self.subTest(told):
                 s3 = self.stub()
                 s3.wrong_region = told

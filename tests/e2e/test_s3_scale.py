@@ -6,7 +6,7 @@ import os
 from lib import FULL, SANITIZED, compare_schemas
 from lib.s3_case import MIB, PARTS, S3Case
 
-SIZE = 1024 * MIB if FULL else 96 * MIB
+SIZE = 1024 * MIB if FULL else 48 * MIB
 MEMORY = 256 * MIB
 
 

@@ -198,14 +198,14 @@ class RadosGateway(S3Service):
         self.close()
 
 
-def make_certificate(folder, name="localhost"):
-    """An authority (ca.pem) of our own and a certificate by it for localhost and 127.0.0.1: the paths of certificate and key."""
+def make_certificate(folder, names="DNS:localhost,DNS:*.localhost,IP:127.0.0.1"):
+    """An authority (ca.pem) of our own and a certificate by it for these names: the paths of certificate and key."""
     def openssl(*args):
         subprocess.run(["openssl", *map(str, args)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     openssl("req", "-x509", *curve, "-days", "3650", "-subj", "/CN=dbsafe test authority", "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", *curve, "-subj", f"/CN={name}", "-keyout", "tls.key", "-out", "tls.csr")
-    (folder / "tls.ext").write_text(f"subjectAltName=DNS:{name},DNS:*.{name},IP:127.0.0.1\n")
+    openssl("req", *curve, "-subj", "/CN=dbsafe test server", "-keyout", "tls.key", "-out", "tls.csr")
+    (folder / "tls.ext").write_text(f"subjectAltName={names}\n")
     openssl("x509", "-req", "-in", "tls.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "3650",
             "-extfile", "tls.ext", "-out", "tls.crt")
     os.chmod(folder / "tls.key", 0o600)

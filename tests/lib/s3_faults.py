@@ -26,6 +26,9 @@ class Fault:
     # whether the request was carried out although the client does not know
     carried_out: bool = False
 
+    def applies(self, op):
+        return self.only is None or op in self.only
+
 
 def _error(name, status, code, headers=(), **options):
     return Fault(name, "request", ("error", status, code, dict(headers)), **options)
@@ -79,7 +82,7 @@ FAULTS = {f.name: f for f in [
     Fault("the whole object instead of the range", "answer", ("answer", "whole"), only=READS, passes=False, exits=(5, 8)),
     Fault("another range", "answer", ("answer", "other range"), only=READS, passes=False, exits=(5, 8)),
     Fault("another object's ETag", "answer", ("answer", "wrong etag"), only=READS, passes=False, exits=(5, 8)),
-    Fault("a flipped bit", "answer", ("answer", "flipped"), only=READS, passes=False, exits=(8,)),
+    Fault("flipped bits", "answer", ("answer", "flipped"), only=READS, passes=False, exits=(8,)),
     Fault("409 ConditionalRequestConflict", "request", ("error", 409, "ConditionalRequestConflict", {}), only=COMPLETE),
 ]}
 

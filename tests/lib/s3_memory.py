@@ -55,9 +55,14 @@ class Bucket:
 class Request:
     """One request as the stub saw it; status and fault are filled in as it goes on."""
 
+    proxied = False
+
     def __init__(self, number, connection, method, target, headers):
         self.number, self.connection, self.method, self.target = number, connection, method, target
         self.headers = [(n, v) for n, v in headers]
+        if target.startswith("http://"):  # to a proxy
+            target = self.target = "/" + target.split("/", 3)[3]
+            self.proxied = True
         path, _, query = target.partition("?")
         self.query = {urllib.parse.unquote_plus(k): urllib.parse.unquote_plus(v)
                       for k, _, v in (item.partition("=") for item in filter(None, query.split("&")))}
@@ -131,6 +136,8 @@ class Operations:
 
     def _object(self, request):
         found = self._bucket(request).objects.get(request.key)
+        if found is None and "ListObjectsV2" in self.stub.denied:
+            raise S3Error(403, "AccessDenied", "Access Denied")  # who may not list is not told what there is not
         if found is None:
             raise S3Error(404, "NoSuchKey", "The specified key does not exist.", {"Key": request.key})
         return found

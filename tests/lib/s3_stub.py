@@ -180,9 +180,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer.headers["ETag"] = f'"{secrets.token_hex(16)}"'
         if how == "no etag":
             answer.headers.pop("ETag", None)
-        if how == "flipped":
-            at = len(answer.body) // 2
-            answer.body = answer.body[:at] + bytes([answer.body[at] ^ 16]) + answer.body[at + 1:]
+        if how == "flipped":  # in many places: not every byte of a block that is read is used
+            body = bytearray(answer.body)
+            body[::256] = bytes(b ^ 16 for b in body[::256])
+            answer.body = bytes(body)
         if how in ("whole", "other range"):
             self._other_range(request, answer, how)
         request.status = answer.status
@@ -298,11 +299,12 @@ class S3Stub(S3Service):
         region = bucket.region if bucket else self.region
         if claim.region != region:
             self._wrong_region(claim, bucket, region)
-        if bucket and bucket.access_key != request.access_key:
+        if bucket and (bucket.access_key != request.access_key or request.op in self.denied):
             raise S3Error(403, "AccessDenied", "Access Denied")
         if bucket and request.header("x-amz-expected-bucket-owner") not in (None, bucket.owner):
             raise S3Error(403, "AccessDenied", "Access Denied")
 
+    denied = frozenset()  # operations that these keys have no right to
     wrong_region = "400"  # how it tells: "400" AuthorizationHeaderMalformed, "301" PermanentRedirect, "307" TemporaryRedirect
 
     def _wrong_region(self, claim, bucket, region):
@@ -355,7 +357,7 @@ class S3Stub(S3Service):
     def reset(self):
         """No faults, no memory of requests, the right time."""
         self.plan.clear()
-        self.clock_offset = 0
+        self.clock_offset, self.denied = 0, frozenset()
         with self.lock:
             self.requests = []
 
