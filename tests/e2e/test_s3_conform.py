@@ -1,9 +1,10 @@
 """The conformance suite of stores (tests/conform) on S3: on real servers, and on the stub as each kind of server it can play."""
 
 import re
+import subprocess
 
 from lib import FULL, TestCase, client_env, sample
-from lib.paths import BUILD
+from lib.paths import BUILD, ROOT
 from lib.process import MODE, run
 from lib.s3_stub import S3Stub
 
@@ -11,6 +12,11 @@ PROGRAM = BUILD / MODE / "tests" / "conform" / "test_store"
 
 
 class Conformance(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # make unit builds it, too; without it this file could not be run by itself
+        subprocess.run(["make", "-s", "-C", ROOT, f"MODE={MODE}", PROGRAM.relative_to(ROOT)], check=True, stdout=subprocess.DEVNULL)
+
     def check_store(self, s3, prefix="/suite", objects=None, part_bytes=None, **env):
         bucket = s3.bucket()
         result = run([PROGRAM], env=client_env("/nonexistent", {

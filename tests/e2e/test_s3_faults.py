@@ -46,9 +46,11 @@ class Faults(S3Case):
         counts = collections.Counter(r.op for r in self.s3.log())
         return [(op, n + 1) for op, count in counts.items() if not ops or op in ops for n in range(count)]
 
-    def check_outcome(self, fault, planned, result):
+    def check_outcome(self, fault, op, planned, result):
         detail = f"{result}\n{self.s3.trace()}"
         self.assertEqual(planned.hit, 1, f"the fault was not met\n{detail}")
+        if op == "AbortMultipartUpload" and not fault.passes:
+            self.dbsafe("prune", "--yes")  # what may not be aborted cannot be; the next run can
         if result.rc == 0:
             self.assert_is(self.archive, detail)
         else:
@@ -69,7 +71,7 @@ class Uploads(Faults):
             with self.subTest(f"{fault.name} at {op} {n}"):
                 stub = self.stub()
                 planned = stub.plan.inject(fault, op=op, nth=n)
-                outcomes[self.check_outcome(fault, planned, self.upload(check=None))] += 1
+                outcomes[self.check_outcome(fault, op, planned, self.upload(check=None))] += 1
                 stub.close()
         print(f"{self.id()}: {len(cases)} possible, exit statuses {dict(outcomes)}")
         self.assertGreater(outcomes[0], outcomes[5])
@@ -86,7 +88,7 @@ class Uploads(Faults):
             ("403 AccessDenied", "CompleteMultipartUpload", "AccessDenied"), ("403 AccessDenied", "CreateMultipartUpload", "AccessDenied"))]
         for fault, op, n, planned, self.s3, self.bucket, self.store, found in stalled:
             with self.subTest(f"{fault.name} at {op} {n}"):
-                self.check_outcome(fault, planned, self.check_run(found, 180))
+                self.check_outcome(fault, op, planned, self.check_run(found, 180))
         for (fault, op, _, planned, self.s3, self.bucket, self.store, found), words in failing:
             with self.subTest(f"{fault.name} at each {op}"):
                 self.check_given_up(fault, planned, words, self.check_run(found, 300))
@@ -237,7 +239,7 @@ class Reads(Faults):
         if result.rc != 0:
             self.assertFalse(fault.passes, f"the fault should have been overcome\n{detail}")
             self.assertIn(result.rc, (*fault.exits, 11) if "AccessDenied" in fault.name else fault.exits, detail)
-        elif fault.name == "a flipped bit":
+        elif fault.name == "flipped bits" and next(r.status for r in stub.log() if r.fault) == 206:
             self.fail(f"the damage was not noticed\n{detail}")
         self.assertEqual(stub.uploads(self.bucket), [])
 

@@ -263,7 +263,7 @@ class Faults(TestCase):
                     self.assertEqual(problem.response["ResponseMetadata"]["HTTPStatusCode"], fault.effect[1])
                 elif fault.name == "clock skewed":
                     self.assertEqual(problem.response["Error"]["Code"], "RequestTimeTooSkewed")
-                elif fault.name == "a flipped bit":
+                elif fault.name == "flipped bits":
                     self.assertNotEqual(got[1], b"0123456789" * 10)
                     self.assertEqual(len(got[1]), 100)
 

@@ -82,7 +82,7 @@ FAULTS = {f.name: f for f in [
     Fault("the whole object instead of the range", "answer", ("answer", "whole"), only=READS, passes=False, exits=(5, 8)),
     Fault("another range", "answer", ("answer", "other range"), only=READS, passes=False, exits=(5, 8)),
     Fault("another object's ETag", "answer", ("answer", "wrong etag"), only=READS, passes=False, exits=(5, 8)),
-    Fault("a flipped bit", "answer", ("answer", "flipped"), only=READS, passes=False, exits=(8,)),
+    Fault("flipped bits", "answer", ("answer", "flipped"), only=READS, passes=False, exits=(8,)),
     Fault("409 ConditionalRequestConflict", "request", ("error", 409, "ConditionalRequestConflict", {}), only=COMPLETE),
 ]}
 

@@ -102,7 +102,7 @@ static inline struct aws_world *world_open(void)
         .random_arg = w,
         .imds_url = w->stub.url,
         .ecs_url = w->stub.url,
-        .stall_timeout_ms = 1000,
+        .metadata_timeout_ms = 60000, /* long: a busy machine must not fail a test */
     };
     world_set(w, "HOME=%s", w->home);
     world_set(w, "PATH=/usr/bin:/bin");

@@ -180,7 +180,10 @@ static void each_fault_once_is_survived(void **state)
         const char *fault = faults[i];
         bool ranged = strcmp(fault, "short") == 0, too_long = strcmp(fault, "long") == 0;
         /* What was sent counts as movement for some seconds: the stalls follow a request that is short. */
-        bool upload = !ranged && !too_long && strncmp(fault, "stall", 5) != 0;
+        bool stalls = strncmp(fault, "stall", 5) == 0;
+        bool upload = !ranged && !too_long && !stalls;
+        t->w->settings.stall_timeout_ms = stalls ? 1000 : 0;
+        open_session(t, "s3");
         t->call.request.method = upload ? "PUT" : "GET";
         t->call.request.path = upload ? "/bucket/x" : "/bytes/1000";
         t->call.request.body = upload ? body : NULL;

@@ -216,7 +216,6 @@ static void cancelling_ends_who_fetches_and_who_waits(void **state)
     struct waiter first = {.t = t, .cancel = cancel}, second = first;
     struct group *g = group_new(cancel);
     struct err why;
-    t->w->settings.metadata_timeout_ms = 60000;
     stub_say(&t->w->stub, "plan stall");
     assert_ok(group_spawn(g, "fetch", get_once, &first, &t->w->err), &t->w->err);
     while (stub_count(&t->w->stub, "") == 0)

@@ -379,7 +379,6 @@ static void ec2_without_role_or_tokens(void **state)
 static void ec2_faults(void **state)
 {
     struct aws_world *w = *state;
-    w->settings.metadata_timeout_ms = 20000;
     stub_say(&w->stub, "plan status 500");
     stub_say(&w->stub, "plan ok");
     stub_say(&w->stub, "plan status 500");
