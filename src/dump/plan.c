@@ -225,12 +225,24 @@ static void ddl_digest(const char *text, char out[SHA256_HEX_BYTES])
     buf_free(&plain);
 }
 
-/* A table of which no columns are listed: is it gone, or hidden from an account that may not read it? */
+/* It may come and go several times while it is looked at. */
+#define MISSING_LOOKS 8
+
+/* A table of which no columns are listed: is it gone (for a moment), or hidden from an account that may not
+ * read it? */
 static enum err_code explain_missing(struct planner *p, const struct catalog_table *t, struct buf *text,
                                      struct err *err)
 {
-    enum err_code code = catalog_ddl(p->conn, t->schema, t->name, text, err);
-    if (code == ERR_NOT_FOUND)
+    struct catalog_column *columns;
+    unsigned count = 0;
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && count == 0 && i < MISSING_LOOKS; i++) {
+        buf_clear(text);
+        code = catalog_ddl(p->conn, t->schema, t->name, text, err);
+        if (code == ERR_OK)
+            code = catalog_columns(p->conn, p->arena, t->schema, t->name, &columns, &count, err);
+    }
+    if (code == ERR_NOT_FOUND || (code == ERR_OK && count > 0))
         return err_set(err, ERR_SNAPSHOT,
                        "dump %s.%s: it was dropped or renamed while the dump was planned (DDL): run it again",
                        t->schema, t->name);
