@@ -115,8 +115,10 @@ class Copy(TestCase):
         wait_until(running.stopped, what="the stop")
         running.terminate()
         running.signal(18)  # SIGCONT
-        self.assertIn(running.finish().rc, (143, 0))  # 0: it was done before the signal came
-        self.assertEqual(list(self.to.iterdir()), [])
+        result = running.finish()
+        self.assertIn(result.rc, (143, 0))  # 0: it was done before the signal was seen
+        if result.rc == 143:
+            self.assertEqual(list(self.to.iterdir()), [])
 
     def test_what_a_killed_copy_left_goes_with_the_next(self):
         s = self.server
