@@ -157,6 +157,15 @@ void s3_call_header(struct s3_call *c, const char *name, const char *value)
         http_pairs_add(&c->call.request.headers, name, value);
 }
 
+void s3_call_encrypt(struct s3_call *c)
+{
+    const struct s3_options *o = &c->bucket->options;
+    s3_call_header(c, "x-amz-server-side-encryption", o->sse);
+    s3_call_header(c, "x-amz-server-side-encryption-aws-kms-key-id", o->sse_kms_key_id);
+    if (o->bucket_key)
+        s3_call_header(c, "x-amz-server-side-encryption-bucket-key-enabled", "true");
+}
+
 enum err_code s3_call_send(struct s3_call *c, struct aws_client *client, struct err *err)
 {
     return aws_client_send(client, &c->call, &c->answer, err);
@@ -196,15 +205,18 @@ static enum err_code find_in_list(struct s3_bucket *b, struct aws_client *client
     return rc;
 }
 
-static void read_stat(const struct http_pairs *headers, struct s3_stat *out)
+static enum err_code read_stat(const struct http_pairs *headers, struct s3_stat *out, struct err *err)
 {
     const char *length = http_pairs_get(headers, "Content-Length");
     const char *etag = http_pairs_get(headers, "ETag");
     const char *token = http_pairs_get(headers, S3_TOKEN_HEADER);
+    if (length == NULL) /* an object is removed when it is not as long as it should be: no guesses */
+        return err_set(err, ERR_STORAGE, "the server does not say how long the object is");
     out->exists = out->has_token = true;
-    out->bytes = length ? strtoull(length, NULL, 10) : 0;
+    out->bytes = strtoull(length, NULL, 10);
     snprintf(out->etag, sizeof out->etag, "%s", etag ? etag : "");
     snprintf(out->token, sizeof out->token, "%s", token ? token : "");
+    return ERR_OK;
 }
 
 static enum err_code find_by_head(struct s3_bucket *b, struct aws_client *client, const char *key,
@@ -216,8 +228,8 @@ static enum err_code find_by_head(struct s3_bucket *b, struct aws_client *client
     *status = c.answer.http.status;
     *out = (struct s3_stat){0};
     if (rc == ERR_OK)
-        read_stat(&c.answer.http.headers, out);
-    if (rc == ERR_NOT_FOUND)
+        rc = read_stat(&c.answer.http.headers, out, err);
+    else if (rc == ERR_NOT_FOUND)
         rc = ERR_OK;
     s3_call_end(&c);
     return rc;

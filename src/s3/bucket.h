@@ -66,6 +66,8 @@ void s3_call_init(struct s3_call *c, struct s3_bucket *b, const char *method, co
 void s3_call_end(struct s3_call *c);
 void s3_call_query(struct s3_call *c, const char *name, const char *value);
 void s3_call_header(struct s3_call *c, const char *name, const char *value); /* value NULL: not sent */
+/* What the options say of encryption: buckets may refuse all that is written without it. */
+void s3_call_encrypt(struct s3_call *c);
 enum err_code s3_call_send(struct s3_call *c, struct aws_client *client, struct err *err);
 /* Whether the answer's error code is this one. */
 bool s3_call_failed_with(const struct s3_call *c, const char *code);

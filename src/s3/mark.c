@@ -149,12 +149,13 @@ enum err_code s3_mark_set(struct s3_bucket *b, struct aws_client *client, enum m
     *out = (struct s3_mark){.key = key_of(b, kind, name)};
     s3_call_init(&c, b, "POST", out->key);
     s3_call_query(&c, "uploads", "");
+    s3_call_encrypt(&c);
     c.call.wants_xml = true;
     enum err_code rc = s3_call_send(&c, client, err);
     const char *id = rc == ERR_OK ? xml_text(xml_root(c.answer.xml), "UploadId", NULL) : "";
     if (rc == ERR_OK && !*id)
         rc = err_set(err, ERR_STORAGE, "the server gave no upload id");
-    out->lost = c.answer.ambiguous || c.answer.http.status == 0;
+    out->lost = c.answer.ambiguous || (c.answer.tries > 0 && c.answer.http.status == 0);
     if (rc == ERR_OK)
         out->upload_id = xstrdup(id);
     s3_call_end(&c);

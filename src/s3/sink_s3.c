@@ -323,16 +323,17 @@ static void s3_free(struct sink *base)
 
 static void tell_memory(const struct s3_sink *s, uint64_t most_bytes)
 {
-    uint64_t parts = s->bucket->options.uploaders + 1, first = s->plan.first_bytes;
-    uint64_t largest = part_plan_largest(&s->plan, most_bytes);
-    log_debug(s->bucket->run.log,
-              "%s: parts of %" PRIu64 " MiB, %" PRIu64 " at once: up to %" PRIu64 " MiB of memory",
-              s->making.place, first / MIB, parts, parts * first / MIB);
-    if (parts * largest > QUIET_BYTES)
+    uint64_t parts = s->bucket->options.uploaders + 1;
+    uint64_t largest = part_plan_largest(&s->plan, most_bytes), need = parts * largest;
+    if (most_bytes != 0 && need > most_bytes)
+        need = most_bytes;
+    log_debug(s->bucket->run.log, "%s: parts of %" PRIu64 " MiB, up to %" PRIu64 " MiB of memory",
+              s->making.place, s->plan.first_bytes / MIB, need / MIB + 1);
+    if (need > QUIET_BYTES)
         log_info(s->bucket->run.log,
                  "the archive may become %" PRIu64 " GiB large; its upload then needs up to %" PRIu64
                  " MiB of memory (--part-size and --uploaders choose)",
-                 most_bytes >> 30, parts * largest / MIB);
+                 (most_bytes >> 30) + 1, need / MIB);
 }
 
 static enum err_code prepare(struct s3_sink *s, uint64_t most_bytes, struct err *err)

@@ -48,14 +48,6 @@ void s3_making_clear(struct s3_making *m)
 
 /* ---- what an object is given ---- */
 
-static void add_encryption(struct s3_call *c, const struct s3_options *o)
-{
-    s3_call_header(c, "x-amz-server-side-encryption", o->sse);
-    s3_call_header(c, "x-amz-server-side-encryption-aws-kms-key-id", o->sse_kms_key_id);
-    if (o->bucket_key)
-        s3_call_header(c, "x-amz-server-side-encryption-bucket-key-enabled", "true");
-}
-
 static void add_lock(struct s3_call *c, const struct s3_bucket *b)
 {
     char until[CLOCK_ISO_BYTES];
@@ -90,7 +82,7 @@ static void add_attributes(struct s3_call *c, const struct s3_making *m)
     const struct s3_options *o = &m->bucket->options;
     s3_call_header(c, "Content-Type", m->replace ? "application/json" : "application/x-tar");
     s3_call_header(c, S3_TOKEN_HEADER, m->token);
-    add_encryption(c, o);
+    s3_call_encrypt(c);
     if (m->replace)
         return;
     s3_call_header(c, "x-amz-storage-class", o->storage_class);
@@ -265,7 +257,7 @@ enum err_code s3_making_begin(struct s3_making *m, struct aws_client *client, st
         rc = err_set(err, ERR_STORAGE, "the server gave no upload id");
     if (rc == ERR_OK)
         m->upload_id = xstrdup(id);
-    m->lost_begin = c.answer.ambiguous || c.answer.http.status == 0;
+    m->lost_begin = c.answer.ambiguous || (c.answer.tries > 0 && c.answer.http.status == 0);
     s3_call_end(&c);
     return rc == ERR_OK ? rc : err_wrap(err, "begin the upload of %s", m->place);
 }

@@ -431,3 +431,14 @@ class Economy(S3Case):
     def test_memory(self):
         result = self.dbsafe("copy", self.archive, "--to", self.store)
         self.assertLess(result.maxrss_bytes, 256 * MIB * (4 if SANITIZED else 1))
+
+    def test_memory_is_told(self):
+        """(uploaders + 1) x part, but no more than the archive: the answer to `--part-size 1G` for a small one is not 5 GiB."""
+        archive_mib = self.archive.stat().st_size // MIB + 1
+        for options, at_most in (((), archive_mib), (("--part-size", "1G"), archive_mib), (("--part-size", "5M", "--uploaders", "1"), 11)):
+            with self.subTest(options):
+                self.stub.empty(self.bucket)
+                said = self.dbsafe("copy", self.archive, "--to", self.store, "-v", *options).err
+                told = [int(m) for m in re.findall(r"up to (\d+) MiB of memory", said)]
+                self.assertTrue(told, said)
+                self.assertTrue(all(1 <= m <= at_most for m in told), said)

@@ -134,6 +134,21 @@ class Uploads(Faults):
                     self.assertIn(result.rc, (3, 5), detail)
                     self.assert_nothing(detail)
 
+    def test_an_object_whose_length_is_not_told_stays(self):
+        """What is shorter than it was written is removed; that needs to be known, not guessed."""
+        for path, op, fault in ((self.archive, "CompleteMultipartUpload", "empty ETag"), (self.archive, "CompleteMultipartUpload", "answer lost"),
+                                (self.make_small_archive(self.server), "PutObject", "answer lost")):
+            with self.subTest(f"{fault} at {op}"):
+                stub = self.stub()
+                stub.plan.inject(fault, op=op)
+                stub.plan.inject("no Content-Length", op="HeadObject", times=float("inf"))
+                result = self.dbsafe("copy", path, "--to", self.store, "--part-size", "5M", check=(5, 10))
+                detail = f"{result}\n{stub.trace()}"
+                self.assertEqual(stub.log("DeleteObject"), [], detail)
+                self.assertEqual(self.visible(), {self.key(path.name)}, detail)
+                if op == "CompleteMultipartUpload":
+                    self.assertIn("does not say how long the object is", result.err, detail)
+
     def test_many_faults_at_random(self):
         """One request in five goes wrong in a way that passes."""
         from lib import rng

@@ -228,6 +228,21 @@ class Cancelled(MidUpload):
                     self.next_run("prune")
                 self.assertEqual(stub.uploads(self.bucket), [], detail)
 
+    def test_before_the_upload_begins(self):
+        """Nothing was sent, so nothing can have been begun: the mark goes, too."""
+        for i in range(20 if FULL else 6):
+            with self.subTest(i):
+                stub = self.stub()
+                found = self.start("copy", self.archive, "--to", self.store, "--part-size", "5M", env={"DBSAFE_FAULT": "stop:s3_create"})
+                wait_until(lambda: found.stopped() or not found.running(), what="the beginning of the upload")
+                found.signal(signal.SIGTERM)
+                found.signal(signal.SIGCONT)
+                result = self.check_run(found, 60)
+                self.assertEqual(result.rc, 143, result)
+                if len(stub.log("CreateMultipartUpload")) == 1:
+                    self.assert_nothing(f"{result}\n{stub.trace()}")
+                stub.close()
+
     def test_behind_the_commit_it_is_too_late(self):
         stub = self.stub()
         found, hold = self.start_held("CompleteMultipartUpload", after=True)

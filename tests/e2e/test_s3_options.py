@@ -48,6 +48,19 @@ class Options(OnStub):
                 got = self.stored(path)
                 self.assertEqual({n: got.get(n) for n in want}, want)
 
+    def test_marks_are_encrypted_too(self):
+        """Buckets may refuse whatever is written without it, also an upload that never gets a part."""
+        self.stub.put(self.bucket, self.key(PARTS), self.archive.read_bytes())
+        for command in (("dump", "bulk", "--part-size", "5M"), ("prune", "--keep-last", "1", "--yes")):
+            with self.subTest(command):
+                self.stub.reset()
+                self.dbsafe(*command, env={"DBSAFE_SSE": "aws:kms", "DBSAFE_SSE_KMS_KEY_ID": "alias/backup"})
+                begun = self.stub.log("CreateMultipartUpload")
+                self.assertTrue(any("/.dbsafe/" in r.key for r in begun), self.stub.trace())
+                for r in begun:
+                    self.assertEqual((r.header("x-amz-server-side-encryption"), r.header("x-amz-server-side-encryption-aws-kms-key-id")),
+                                     ("aws:kms", "alias/backup"), str(r))
+
     def test_tags(self):
         for path in self.copies():
             self.dbsafe("copy", path, "--to", self.store, "--part-size", "5M", "--tags", "team=data & more,keep=1/2")

@@ -1,25 +1,16 @@
 """
-The least-privilege policies of docs/s3.md, as they stand there, on a real server: turned into a bucket policy for a second account,
-each is enough for its commands, and not for what it should not allow.
+The least-privilege policies of docs/s3.md, as they stand there: each is enough for its commands, and not for what it should not allow. On
+a real server, where each becomes a bucket policy for a second account, and on the stub, which tells who may not list as little as AWS does.
 """
 
 import json
-import re
 
-from lib.paths import ROOT
 from lib.s3_case import PARTS, SMALL, S3Case
-
-EXAMPLE = "arn:aws:s3:::backups.example.com"
-
-
-def policies():
-    """{"dump": policy, ...}: the JSON behind each paragraph that begins with bold names of commands."""
-    text = (ROOT / "docs/s3.md").read_text()
-    found = re.findall(r"(?ms)^\*\*(\w+)\*\*.*?^```json\n(.*?)^```", text)
-    return {name: json.loads(block) for name, block in found if "Statement" in json.loads(block)}
+from lib.s3_policy import EXAMPLE, documented, policies
+from lib.s3_stub import S3Stub
 
 
-class Policies(S3Case):
+class OnRadosgw(S3Case):
     @classmethod
     def setUpClass(cls):
         cls.gateway = cls.use_radosgw()
@@ -86,4 +77,65 @@ class Policies(S3Case):
         self.assertEqual(self.visible(), {self.key(SMALL)})
         self.assertEqual(self.s3.uploads(self.bucket), [])
         self.dbsafe("dump", "bulk.small", env=env, check=5)
+        self.assertEqual(self.visible(), {self.key(SMALL)})
+
+
+class OnStub(S3Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.use_server(binlog=True)
+        cls.archive = cls.make_archive(cls.server)
+        cls.small = cls.make_small_archive(cls.server)
+
+    def setUp(self):
+        self.stub = S3Stub()
+        self.addCleanup(self.stub.close)
+        self.use(self.stub)
+
+    def grant(self, name):
+        self.stub.policy = documented(name, self.bucket, self.prefix)
+
+    def test_dump(self):
+        self.grant("dump")
+        large = self.dbsafe("dump", "bulk", "--part-size", "5M", "--json").json["archive"]
+        self.dbsafe("dump", "bulk.small")
+        for command in (("verify",), ("restore", "--into", "no")):
+            self.assertIn("AccessDenied", self.dbsafe(command[0], large, *command[1:], check=5).err)
+        self.dbsafe("prune", "--keep-last", "1", "--yes", check=5)
+        self.assertEqual((len(self.visible()), self.stub.uploads(self.bucket)), (2, []))
+
+    def test_a_dead_run_is_cleaned_by_the_next_dump(self):
+        self.grant("dump")
+        self.dbsafe("dump", "bulk", "--part-size", "5M", env={"DBSAFE_FAULT": "kill:s3_part_done"}, check=-9)
+        self.assertEqual(len(self.stub.uploads(self.bucket)), 2)
+        self.dbsafe("dump", "bulk.small")
+        self.assertEqual(self.stub.uploads(self.bucket), [])
+
+    def test_restore(self):
+        for path in (self.archive, self.small):
+            self.stub.put(self.bucket, self.key(path.name), path.read_bytes())
+        self.grant("restore")
+        self.assertEqual(set(self.listed()), {PARTS, SMALL})
+        for archive in (f"{self.store}/{PARTS}", f"{self.store}/{SMALL}", "latest"):
+            self.dbsafe("show", archive)
+            self.assertNotIn("warning", self.dbsafe("verify", archive).err)
+        self.assertNotIn("warning", self.dbsafe("restore", f"{self.store}/{PARTS}", "--into", "back").err)
+        proofs = {a["name"]: a["proof"] for a in self.dbsafe("list", "--json").json["archives"]}
+        self.assertRegex(proofs[PARTS], "^restored")
+        self.assertRegex(proofs[SMALL], "^bytes")
+        self.dbsafe("dump", "bulk.small", check=5)
+        self.dbsafe("prune", "--keep-last", "1", "--yes", check=5)
+        self.assertEqual(self.visible(), {self.key(PARTS), self.key(SMALL)})
+
+    def test_prune(self):
+        old = SMALL.replace("20260102", "20260101")
+        for name in (old, SMALL):
+            self.stub.put(self.bucket, self.key(name), self.small.read_bytes())
+        self.grant("dump")
+        self.dbsafe("dump", "bulk", "--part-size", "5M", env={"DBSAFE_FAULT": "kill:s3_part_done"}, check=-9)
+        self.assertEqual(len(self.stub.uploads(self.bucket)), 2)
+        self.grant("prune")
+        self.dbsafe("prune", "--keep-last", "1", "--yes")
+        self.assertEqual((self.visible(), self.stub.uploads(self.bucket)), ({self.key(SMALL)}, []))
+        self.dbsafe("dump", "bulk.small", check=5)
         self.assertEqual(self.visible(), {self.key(SMALL)})

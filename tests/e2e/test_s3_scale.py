@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from lib import FULL, SANITIZED, compare_schemas
+from lib import FULL, SANITIZED
 from lib.s3_case import MIB, PARTS, S3Case
 
 SIZE = 1024 * MIB if FULL else 48 * MIB
@@ -59,5 +59,8 @@ class Large(S3Case):
         self.check_memory(result)
         self.assertGreater(result.json["archive_bytes"], SIZE)
         self.check_memory(self.dbsafe("restore", result.json["archive"], "--into", "back", timeout=900))
-        self.assertEqual(compare_schemas(self.server, "bulk", "back"), [])
+        # the server's own checksum: comparing the text of so much takes longer than all the rest
+        sums = {c for _, c in self.server.sql("CHECKSUM TABLE bulk.noise, back.noise EXTENDED")}
+        self.assertEqual(len(sums), 1)
+        self.assertNotIn(None, sums)
         self.assertEqual(self.s3.uploads(self.bucket), [])

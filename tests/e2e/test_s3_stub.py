@@ -233,6 +233,9 @@ class Faults(TestCase):
             self.stub.put(self.bucket, "k", b"0123456789" * 1000)
             got = client.get_object(Bucket=self.bucket, Key="k", Range="bytes=100-199")
             return got, got["Body"].read()
+        if op == "HeadObject":
+            self.stub.put(self.bucket, "k", b"0123456789")
+            return client.head_object(Bucket=self.bucket, Key="k")
         upload = client.create_multipart_upload(Bucket=self.bucket, Key="k")["UploadId"]
         etag = client.upload_part(Bucket=self.bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x" * 100000)["ETag"]
         return client.complete_multipart_upload(Bucket=self.bucket, Key="k", UploadId=upload,
@@ -266,6 +269,8 @@ class Faults(TestCase):
                 elif fault.name == "flipped bits":
                     self.assertNotEqual(got[1], b"0123456789" * 10)
                     self.assertEqual(len(got[1]), 100)
+                elif fault.name == "no Content-Length":
+                    self.assertNotIn("content-length", got["ResponseMetadata"]["HTTPHeaders"])
 
     def _impatient(self):
         import botocore.config

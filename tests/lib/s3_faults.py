@@ -78,6 +78,7 @@ FAULTS = {f.name: f for f in [
     Fault("200 with an error, but done", "done", ("answer", "error in 200"), only=COMPLETE, carried_out=True),
     Fault("200 after white space", "answer", ("answer", "slow 200"), only=COMPLETE, carried_out=True),
     Fault("200 without a body", "done", ("answer", "empty 200"), only=COMPLETE, carried_out=True),
+    Fault("no Content-Length", "answer", ("answer", "no length"), only=("HeadObject",), passes=False),
     Fault("empty ETag", "answer", ("answer", "empty etag"), only=COMPLETE, carried_out=True),
     Fault("the whole object instead of the range", "answer", ("answer", "whole"), only=READS, passes=False, exits=(5, 8)),
     Fault("another range", "answer", ("answer", "other range"), only=READS, passes=False, exits=(5, 8)),

@@ -136,8 +136,8 @@ class Operations:
 
     def _object(self, request):
         found = self._bucket(request).objects.get(request.key)
-        if found is None and "ListObjectsV2" in self.stub.denied:
-            raise S3Error(403, "AccessDenied", "Access Denied")  # who may not list is not told what there is not
+        if found is None and not self.stub.may_know(request.bucket):
+            raise S3Error(403, "AccessDenied", "Access Denied")
         if found is None:
             raise S3Error(404, "NoSuchKey", "The specified key does not exist.", {"Key": request.key})
         return found

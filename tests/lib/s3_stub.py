@@ -21,6 +21,7 @@ from . import process
 from .s3 import S3Service, random_account
 from .s3_faults import Plan
 from .s3_memory import Answer, Bucket, Credential, Object, Operations, Request, element, etag_of
+from .s3_policy import ACTIONS, allows
 from .s3_signature import Claim, S3Error
 
 
@@ -190,6 +191,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = b"" if request.method == "HEAD" else answer.body
         headers = {"Server": "stub", "Date": email.utils.format_datetime(self.stub.now(), usegmt=True),
                    "Content-Length": len(answer.body), **answer.headers}
+        if how == "no length":
+            del headers["Content-Length"]
         lines = [f"HTTP/1.1 {answer.status} {http.server.BaseHTTPRequestHandler.responses.get(answer.status, ('?',))[0]}"]
         lines += [f"{n}: {v}" for n, v in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
@@ -299,12 +302,21 @@ class S3Stub(S3Service):
         region = bucket.region if bucket else self.region
         if claim.region != region:
             self._wrong_region(claim, bucket, region)
-        if bucket and (bucket.access_key != request.access_key or request.op in self.denied):
+        if bucket and (bucket.access_key != request.access_key or not self.may(request)):
             raise S3Error(403, "AccessDenied", "Access Denied")
         if bucket and request.header("x-amz-expected-bucket-owner") not in (None, bucket.owner):
             raise S3Error(403, "AccessDenied", "Access Denied")
 
+    def may(self, request):
+        return request.op not in self.denied and (self.policy is None or allows(
+            self.policy, ACTIONS[request.op], request.bucket, request.key, None if request.key else request.query.get("prefix", "")))
+
+    def may_know(self, bucket):
+        """Whether it is told that an object is missing: only to who may list the whole bucket. (A condition on s3:prefix is not met here.)"""
+        return "ListObjectsV2" not in self.denied and (self.policy is None or allows(self.policy, "s3:ListBucket", bucket, ""))
+
     denied = frozenset()  # operations that these keys have no right to
+    policy = None         # a dict: only what it allows is allowed
     wrong_region = "400"  # how it tells: "400" AuthorizationHeaderMalformed, "301" PermanentRedirect, "307" TemporaryRedirect
 
     def _wrong_region(self, claim, bucket, region):
@@ -357,7 +369,7 @@ class S3Stub(S3Service):
     def reset(self):
         """No faults, no memory of requests, the right time."""
         self.plan.clear()
-        self.clock_offset, self.denied = 0, frozenset()
+        self.clock_offset, self.denied, self.policy = 0, frozenset(), None
         with self.lock:
             self.requests = []
 
