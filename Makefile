@@ -126,7 +126,7 @@ check-mysql: ## the round trip on another server program: MYSQLD=PATH
 	DBSAFE_MYSQLD="$(MYSQLD)" $(PYTHON) tests/run.py --jobs 1 -v tests/mysql/test_mysql.py
 demo: ## the whole story on a throw-away server
 	scripts/demo
-bench: ## speed against mariadb-dump and mariadb, as ratios
+bench: ## speed against the stock tools (mariadb-dump, mariadb, aws, rclone), as ratios
 	$(PYTHON) bench/bench.py
 coverage: ## line coverage of src/ by the whole test suite
 	scripts/coverage

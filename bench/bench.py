@@ -4,11 +4,14 @@ Speed against the stock tools, as ratios, on a private MariaDB beside the client
 
   dump      dbsafe dump       against   mariadb-dump | zstd -1
   restore   dbsafe restore    against   mariadb < dump.sql       (dbsafe also re-reads and compares every row)
+  s3-dump   dbsafe dump to S3 against   dbsafe dump to a folder
+  s3-copy   dbsafe copy to S3 against   aws s3 cp and rclone copyto, of a ready archive of 2 GiB
 
 One table of 1 GB of text, 2 threads, 5 rounds in which the programs take turns, medians; peak memory of dbsafe alone.
 The build measured is build/dbsafe (MODE=release).  The table is kept in build/ for the next run.
+S3 is Ceph's RADOS gateway on the same machine, with which the programs share the processors (bench/s3.py).
 
-  bench/bench.py [--quick] [--bytes 1G] [--table orders] [--threads 2] [--rounds 5] [--only dump|restore]
+  bench/bench.py [--quick] [--bytes 1G] [--table orders] [--threads 2] [--rounds 5] [--only dump|restore|s3-dump|s3-copy]
 """
 
 import argparse
@@ -17,7 +20,6 @@ import json
 import os
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -28,6 +30,8 @@ os.environ["DBSAFE_MODE"] = "release"
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "fixtures")]
 
 import generate  # noqa: E402
+import s3  # noqa: E402
+from measured import Measured  # noqa: E402
 from lib import Server, compare_schemas, dbsafe_path, expect, run  # noqa: E402
 from lib.process import client_env  # noqa: E402
 
@@ -39,25 +43,6 @@ def shell(server, command):
     """Runs a pipeline of the stock tools; every part of it must succeed."""
     env = client_env(server.home)
     return expect(run(["bash", "-c", "set -o pipefail; " + command], env=env, timeout=7200), 0)
-
-
-class Measured:
-    """Rounds of one program."""
-
-    def __init__(self, name):
-        self.name, self.seconds, self.rss = name, [], 0
-
-    def add(self, result):
-        self.seconds.append(result.seconds)
-        self.rss = max(self.rss, result.maxrss_bytes)
-
-    @property
-    def median(self):
-        return statistics.median(self.seconds)
-
-    def line(self, megabytes, memory=False):
-        return (f"  {self.name:<34} {self.median:8.2f} s  ({min(self.seconds):.2f} to {max(self.seconds):.2f})"
-                f" {megabytes / self.median:7.0f} MB/s" + (f"   peak {self.rss / 2**20:.0f} MiB" if memory else ""))
 
 
 def filled_server(options):
@@ -130,42 +115,54 @@ def main():
     parser.add_argument("--table", default="orders", choices=sorted(generate.KINDS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["dump", "restore"])
+    parser.add_argument("--only", choices=["dump", "restore", "s3-dump", "s3-copy"])
+    parser.add_argument("--copy-bytes", type=generate.size, default=2 << 30, metavar="SIZE", help="the archive of s3-copy")
     parser.add_argument("--buffer-pool", default="1G")
     parser.add_argument("--binlog", action="store_true", help="with a binary log")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
-    parser.add_argument("--require", action="store_true", help="exit status 1 when a ratio is below its aim")
+    parser.add_argument("--require", action="store_true", help="exit status 1 when an aim is missed")
     options = parser.parse_args()
     if options.quick:
         options.bytes, options.rounds = min(options.bytes, 64 << 20), min(options.rounds, 3)
+        options.copy_bytes = min(options.copy_bytes, 64 << 20)
     subprocess.run(["make", "-s", "-C", str(ROOT), "MODE=release", "all"], check=True, stdout=sys.stderr)
     if not dbsafe_path().exists():
         raise SystemExit(f"{dbsafe_path()} is missing")
 
-    with filled_server(options) as server:
-        rows, = server.sql(f"SELECT COUNT(*) FROM {SCHEMA}.{options.table}")[0]
-        megabytes = options.bytes / 1e6
-        print(f"{time.strftime('%Y-%m-%d')}  {os.cpu_count()} CPUs, {platform.machine()}, MariaDB {server.value('SELECT @@version')}")
-        print(f"table {options.table}: {rows} rows, {options.bytes >> 20} MiB of text; {options.threads} threads; "
-              f"median of {options.rounds} rounds\n")
-        figures, below = {}, []
-        for name, bench in (("dump", bench_dump), ("restore", bench_restore)):
-            if options.only not in (None, name):
-                continue
-            ours, theirs, sizes = bench(server, options)
-            ratio = theirs.median / ours.median
-            figures[name] = {"seconds": ours.seconds, "stock_seconds": theirs.seconds, "ratio": ratio, "peak_rss_bytes": ours.rss}
-            print(f"{name}: {ratio:.2f} times as fast (aim: {AIM[name]})")
-            print(ours.line(megabytes, memory=True))
-            print(theirs.line(megabytes))
-            if sizes:
-                print(f"  archive {sizes[0] / 2**20:.0f} MiB against {sizes[1] / 2**20:.0f} MiB")
-            print(flush=True)
-            if ratio < AIM[name]:
-                below.append(name)
-        if options.json:
-            Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
-    return 1 if below and options.require else 0
+    print(f"{time.strftime('%Y-%m-%d')}  {os.cpu_count()} CPUs, {platform.machine()}; median of {options.rounds} rounds", flush=True)
+    figures, missed = {}, []
+    if options.only != "s3-copy":
+        with filled_server(options) as server:
+            bench_table(server, options, figures, missed)
+    if options.only in (None, "s3-copy"):
+        missed += s3.bench_copy(options, figures)
+    if options.json:
+        Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+    return 1 if missed and options.require else 0
+
+
+def bench_table(server, options, figures, missed):
+    """What is measured with the one large table."""
+    rows, = server.sql(f"SELECT COUNT(*) FROM {SCHEMA}.{options.table}")[0]
+    megabytes = options.bytes / 1e6
+    print(f"MariaDB {server.value('SELECT @@version')}, table {options.table}: {rows} rows, {options.bytes >> 20} MiB of text; "
+          f"{options.threads} threads\n")
+    for name, bench in (("dump", bench_dump), ("restore", bench_restore)):
+        if options.only not in (None, name):
+            continue
+        ours, theirs, sizes = bench(server, options)
+        ratio = theirs.median / ours.median
+        figures[name] = {"seconds": ours.seconds, "stock_seconds": theirs.seconds, "ratio": ratio, "peak_rss_bytes": ours.rss}
+        print(f"{name}: {ratio:.2f} times as fast (aim: {AIM[name]})")
+        print(ours.line(megabytes, memory=True))
+        print(theirs.line(megabytes))
+        if sizes:
+            print(f"  archive {sizes[0] / 2**20:.0f} MiB against {sizes[1] / 2**20:.0f} MiB")
+        print(flush=True)
+        if ratio < AIM[name]:
+            missed.append(name)
+    if options.only in (None, "s3-dump"):
+        missed += s3.bench_dump(server, SCHEMA, options, figures)
 
 
 if __name__ == "__main__":

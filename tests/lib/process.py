@@ -57,11 +57,11 @@ def client_env(home, extra=None):
 
 
 class Result:
-    """rc (negative: ended by that signal), out and err (str, or bytes for out with binary=True), seconds, maxrss_bytes."""
+    """rc (negative: ended by that signal), out and err (str, or bytes for out with binary=True), seconds, maxrss_bytes, cpu_seconds."""
 
-    def __init__(self, argv, rc, out, err, seconds, maxrss_bytes):
+    def __init__(self, argv, rc, out, err, seconds, maxrss_bytes, cpu_seconds):
         self.argv, self.rc, self.out, self.err = argv, rc, out, err
-        self.seconds, self.maxrss_bytes = seconds, maxrss_bytes
+        self.seconds, self.maxrss_bytes, self.cpu_seconds = seconds, maxrss_bytes, cpu_seconds
 
     @property
     def json(self):
@@ -201,7 +201,8 @@ class Running:
         self._err.close()
         if not self.binary:
             out = out.decode("utf-8", "replace")
-        self.result = Result(self.argv, rc, out, err, seconds, maxrss or usage.ru_maxrss * 1024)
+        self.result = Result(self.argv, rc, out, err, seconds, maxrss or usage.ru_maxrss * 1024,
+                             usage.ru_utime + usage.ru_stime)
         if late.is_set():
             raise AssertionError(f"not finished after {timeout * SLOWER} s\n{self.result}")
         return self.result
