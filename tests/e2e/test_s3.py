@@ -442,3 +442,23 @@ class Economy(S3Case):
                 told = [int(m) for m in re.findall(r"up to (\d+) MiB of memory", said)]
                 self.assertTrue(told, said)
                 self.assertTrue(all(1 <= m <= at_most for m in told), said)
+
+    def test_what_a_huge_archive_needs_is_told_before_it_is_begun(self):
+        """The server's statistics make a small table one of a terabyte."""
+        self.server.sql("CREATE TABLE bulk.large (id INT PRIMARY KEY) ENGINE=InnoDB STATS_PERSISTENT=1 STATS_AUTO_RECALC=0")
+        self.addCleanup(self.server.sql, "DROP TABLE IF EXISTS bulk.large, bulk.huge")
+        self.server.sql("ANALYZE TABLE bulk.large")
+        self.server.sql(f"UPDATE mysql.innodb_table_stats SET clustered_index_size={(1 << 40) // 16384} "
+                        "WHERE database_name='bulk' AND table_name='large'")
+        self.server.sql("RENAME TABLE bulk.large TO bulk.huge")  # then they are read
+        said = self.dbsafe("dump", "bulk.huge").err
+        told = re.search(r"may become (\d+) GiB large; its upload then needs up to (\d+) MiB", said)
+        self.assertTrue(told, said)
+        self.assertGreaterEqual(int(told[1]), 4096)
+        self.assertGreater(int(told[2]), 192)
+        self.stub.reset()
+        refused = self.dbsafe("dump", "bulk.huge", "--part-size", "5M", check=10).err
+        self.assertIn("more than 10000 parts", refused)
+        self.assertEqual(self.stub.log("CreateMultipartUpload", "PutObject"), [], self.stub.trace())
+        # one that cannot need so much is told nothing
+        self.assertNotIn("MiB of memory", self.dbsafe("dump", "bulk.small").err)
