@@ -1,6 +1,7 @@
 #include "restore/definition.h"
 
 #include "archive/text.h"
+#include "core/fault.h"
 #include "db/catalog_objects.h"
 #include "db/quote.h"
 
@@ -359,7 +360,10 @@ enum err_code definition_create(struct db_conn *c, const struct definition *d, c
         code = definition_lend_collation(c, d, before, err);
     if (code != ERR_OK)
         goto out;
-    code = replacing(d, text, &sql, err);
+    if (before[0])
+        code = fault_point("collation_lent", ERR_DB, err);
+    if (code == ERR_OK)
+        code = replacing(d, text, &sql, err);
     if (code == ERR_OK)
         code = definition_session(c, d, err);
     if (code == ERR_OK)

@@ -311,6 +311,16 @@ static bool moves_keys(enum step_kind kind)
     return kind == STEP_JOIN_PARENTS || kind == STEP_MOVE_CHILD;
 }
 
+/* A database that lent its collation to an object when the process died gets it back: what undoes the
+ * operation would take it for the database's own. */
+static bool returns_collation(const struct operation *op, const struct step *s)
+{
+    if (s->kind != STEP_SET_SCHEMA)
+        return false;
+    const struct schema_change *change = &op->schema_changes[s->subject];
+    return change->before.charset && schemas_equal(&change->before, &change->after);
+}
+
 /* Everything there is after this error would fail, or wait, in the same way. */
 static bool ends_all(enum err_code code)
 {
@@ -355,7 +365,7 @@ static enum err_code pass(struct work *w, bool tables_only, struct failures *f, 
         struct step *s = &w->op->steps[i];
         struct err err;
         if (s->kind == STEP_SWAP || s->done || must_wait(f, s) ||
-            (tables_only && !moves_tables(s->kind) && !moves_keys(s->kind)))
+            (tables_only && !moves_tables(s->kind) && !moves_keys(s->kind) && !returns_collation(w->op, s)))
             continue;
         /* The guard is for the steps right behind the swap alone. */
         if (s->kind != STEP_LEAVE_PARENTS && s->kind != STEP_JOIN_PARENTS)

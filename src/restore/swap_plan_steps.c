@@ -25,6 +25,15 @@ static void add_step(struct planner *p, enum step_kind kind, unsigned subject, c
         .kind = kind, .subject = subject, .what = arena_strndup(p->arena, what->data, what->len)};
 }
 
+/* Ends in "...", and not within a character: the journal takes none that is cut in two. */
+static void cut_short(char *line, size_t bytes)
+{
+    bytes -= strlen("...");
+    while (bytes > 0 && (line[bytes] & 0xc0) == 0x80)
+        bytes--;
+    memcpy(line + bytes, "...", strlen("...") + 1);
+}
+
 static void add(struct planner *p, enum step_kind kind, unsigned subject, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 static void add(struct planner *p, enum step_kind kind, unsigned subject, const char *format, ...)
@@ -33,7 +42,8 @@ static void add(struct planner *p, enum step_kind kind, unsigned subject, const 
     struct buf what;
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    if (vsnprintf(line, sizeof line, format, args) >= (int)sizeof line)
+        cut_short(line, sizeof line - 1);
     va_end(args);
     buf_init(&what, TEXT_MAX_BYTES);
     buf_put(&what, line);

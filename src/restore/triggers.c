@@ -145,15 +145,18 @@ static bool same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static enum err_code name_locked(struct db_conn *maker, const struct naming *n, const char *collation,
+static enum err_code name_locked(struct db_conn *maker, const struct naming *n, unsigned first,
                                  struct err *err)
 {
     char temporary[OWN_NAME_BYTES];
+    const char *collation = n->op->made[first].object.db_collation;
     enum err_code code = fault_point("trigger_locked", ERR_DB, err);
-    for (unsigned i = 0; code == ERR_OK && i < n->op->made_count; i++) {
+    for (unsigned i = first; code == ERR_OK && i < n->op->made_count; i++) {
         const struct definition *d = &n->op->made[i];
-        if (!definition_is_of(d, n->exchange) || !same(d->object.db_collation, collation))
+        if (!definition_is_of(d, n->exchange))
             continue;
+        if (!same(d->object.db_collation, collation))
+            break;
         operation_own_name(n->op, "trigger", i, temporary);
         bool real = listed(n->there, n->count, d->object.name);
         if (real && !listed(n->there, n->count, temporary))
@@ -167,20 +170,21 @@ static enum err_code name_locked(struct db_conn *maker, const struct naming *n, 
     return code;
 }
 
-/* All triggers of one collation under one lock: one after the other they would fire in another order. */
-static enum err_code name_group(struct db_conn *maker, const struct naming *n, const struct definition *first,
+/* The triggers of one collation that stand together, under one lock: one after the other they would fire in
+ * another order. */
+static enum err_code name_group(struct db_conn *maker, const struct naming *n, unsigned first,
                                 struct err *err)
 {
     char before[65];
     struct err late;
     enum err_code code = definition_use(maker, n->exchange->schema, err);
     if (code == ERR_OK)
-        code = definition_lend_collation(maker, first, before, err);
+        code = definition_lend_collation(maker, &n->op->made[first], before, err);
     if (code != ERR_OK)
         return code;
     code = lock_for_writing(maker, n->exchange, err);
     if (code == ERR_OK) {
-        code = name_locked(maker, n, first->object.db_collation, err);
+        code = name_locked(maker, n, first, err);
         enum err_code unlocked = db_exec(maker, "UNLOCK TABLES", &late);
         if (code == ERR_OK && unlocked != ERR_OK)
             code = err_copy(err, &late);
@@ -189,14 +193,13 @@ static enum err_code name_group(struct db_conn *maker, const struct naming *n, c
     return code == ERR_OK && returned != ERR_OK ? err_copy(err, &late) : code;
 }
 
-/* Whether a trigger before this one is of its table and collation: then it was done with that. */
+/* Whether the trigger of its table before this one has another collation.  A group is made of neighbours:
+ * each new trigger comes behind all that are there, so only in their own order they keep it. */
 static bool is_first_of_group(const struct naming *n, unsigned made)
 {
-    const struct definition *d = &n->op->made[made];
-    for (unsigned i = 0; i < made; i++)
-        if (definition_is_of(&n->op->made[i], n->exchange) &&
-            same(n->op->made[i].object.db_collation, d->object.db_collation))
-            return false;
+    for (unsigned i = made; i-- > 0;)
+        if (definition_is_of(&n->op->made[i], n->exchange))
+            return !same(n->op->made[i].object.db_collation, n->op->made[made].object.db_collation);
     return true;
 }
 
@@ -209,7 +212,7 @@ enum err_code triggers_name(struct db_conn *maker, const struct operation *op, u
         list_triggers(maker, arena, n.exchange->schema, n.exchange->name, &n.there, &n.count, err);
     for (unsigned i = 0; code == ERR_OK && i < op->made_count; i++)
         if (definition_is_of(&op->made[i], n.exchange) && is_first_of_group(&n, i))
-            code = name_group(maker, &n, &op->made[i], err);
+            code = name_group(maker, &n, i, err);
     arena_free(arena);
     return code;
 }

@@ -1,5 +1,6 @@
 """Restore and undo of everything a database holds: objects with the tables, over what is there, and back again."""
 
+import re
 import threading
 
 import pymysql
@@ -370,6 +371,52 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         self.restore(check=4, env={"DBSAFE_FAULT": "fail:step_name_triggers:1,fail:step_name_triggers:2"})
         s.dbsafe("undo")
         self.assertEqual(differences(before, everything_in(s, "app")), [])
+
+    def test_triggers_of_several_collations_keep_their_order(self):
+        """And names as long as the server takes, so many that not all of them fit into the text of a step."""
+        s = self.server
+        table, key = "t" + "é" * 56, "k" + "é" * 63  # _ibfk_1 still fits behind the table's
+        statements = ["USE app", "CREATE TABLE log (n INT NOT NULL AUTO_INCREMENT PRIMARY KEY, what INT NOT NULL)",
+                      f"CREATE TABLE `{table}` (id INT NOT NULL PRIMARY KEY, p INT NULL, q INT NULL, CONSTRAINT `{key}` FOREIGN KEY (p) REFERENCES t (id),"
+                      " FOREIGN KEY (q) REFERENCES t (id))"]
+        for n in range(40):
+            if n % 3 == 0:
+                statements.append(f"ALTER DATABASE app COLLATE {('utf8mb4_bin', 'utf8mb4_unicode_ci')[n % 2]}")
+            statements.append(f"CREATE TRIGGER `{n:02}{'éa'[n % 2]}{'é' * 61}` BEFORE INSERT ON `{table}` FOR EACH ROW INSERT INTO log (what) VALUES ({n})")
+        s.load(";\n".join(statements) + ";\n")
+        archive, dumped = self.dump("names.tar"), everything_in(s, "app")
+        s.load(f"USE app;\nUPDATE t SET v = 'lost';\nDROP TRIGGER `20é{'é' * 61}`;\nALTER DATABASE app COLLATE utf8mb4_general_ci;\n")
+        old = everything_in(s, "app")
+        s.dbsafe("restore", archive)
+        self.assertEqual(differences(dumped, everything_in(s, "app")), [])
+        s.sql(f"INSERT INTO app.`{table}` (id) VALUES (1)")
+        self.assertEqual([what for what, in s.sql("SELECT what FROM app.log ORDER BY n")], list(range(40)))
+        s.dbsafe("undo")
+        self.assertEqual(differences(old, everything_in(s, "app")), [])
+
+    def test_a_collation_that_was_lent_when_it_was_killed(self):
+        """Objects keep the collation that their database had: it has that one for a moment, and then its own again."""
+        s = self.server
+        s.load("ALTER DATABASE app CHARACTER SET latin1 COLLATE latin1_bin;\nDROP VIEW app.w;\n")
+        self.archive = self.dump("lent.tar")
+        dumped = everything_in(s, "app")
+        s.sql("CREATE OR REPLACE FUNCTION app.f () RETURNS INT DETERMINISTIC RETURN 2")  # it has another collation now
+        s.sql("UPDATE app.t SET v = 'lost'")
+        old = everything_in(s, "app")
+        for then in ("resume", "undo"):
+            # 1: the trigger, before the swap; 2: the function, behind it
+            for n in (1, 2):
+                with self.subTest(then=then, n=n):
+                    self.restore(check=-9, env={"DBSAFE_FAULT": f"kill:collation_lent:{n}"})
+                    self.assertNotEqual(s.value("SELECT default_collation_name FROM information_schema.schemata WHERE schema_name='app'"), "latin1_bin")
+                    if then == "resume":
+                        self.restore("--resume")
+                        self.assertEqual(differences(dumped, everything_in(s, "app")), [])
+                        s.dbsafe("undo")
+                    else:
+                        s.dbsafe("undo", re.findall(r"dbsafe_(\d\S*)", " ".join(ours(s)))[0])
+                    self.assertEqual(differences(old, everything_in(s, "app")), [])
+                    self.drop_ours()
 
     def test_an_event_whose_time_is_over(self):
         s = self.server
