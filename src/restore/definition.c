@@ -273,7 +273,8 @@ enum err_code definition_return_collation(struct db_conn *c, const char *schema,
     buf_init(&sql, 1024);
     buf_put(&sql, "ALTER DATABASE ");
     db_quote_name(&sql, schema);
-    buf_putf(&sql, " COLLATE %s", before);
+    buf_put(&sql, " COLLATE ");
+    db_quote_text(&sql, before); /* it may come from an archive: as a text it cannot be anything else */
     enum err_code code = definition_plain(c, err);
     if (code == ERR_OK)
         code = db_exec(c, buf_cstr(&sql), err);
