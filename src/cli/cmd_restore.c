@@ -32,15 +32,16 @@ static void log_summary(const struct cli *cli, const struct restore_options *opt
                         const struct restore_result *r)
 {
     struct log *log = cli->run->log;
-    char tables[FIGURE_BYTES], rows[FIGURE_BYTES], seconds[FIGURE_BYTES];
+    char tables[FIGURE_BYTES], objects[FIGURE_BYTES], rows[FIGURE_BYTES], seconds[FIGURE_BYTES];
     figure_of(r->tables, "table", tables);
+    figure_of(r->objects, "other object", objects);
     figure_of(r->rows, "row", rows);
     figure_seconds(output_elapsed_ms(cli), seconds);
     if (options->dry_run) {
-        log_info(log, "dry run: %s would be restored; nothing was changed", tables);
+        log_info(log, "dry run: %s and %s would be restored; nothing was changed", tables, objects);
         return;
     }
-    log_info(log, "restored %s, %s, %s; %s", tables, rows, seconds,
+    log_info(log, "restored %s, %s, %s, %s; %s", tables, rows, objects, seconds,
              r->verified ? "every content checksum was compared" : "the content was not compared");
     log_info(log, "restore id: %s", r->restore_id);
     if (r->swapped && options->if_exists != IF_EXISTS_DROP)
@@ -58,6 +59,7 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
     json_out_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
     json_out_string(&j, "archive", archive->path);
     json_out_uint(&j, "tables", r->tables);
+    json_out_uint(&j, "objects", r->objects);
     json_out_uint(&j, "rows", r->rows);
     json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
     json_out_bool(&j, "verified", r->verified);

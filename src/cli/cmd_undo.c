@@ -20,20 +20,21 @@ static const char *restore_id_of(const struct cli *cli)
 
 static enum err_code print_entries(const struct undo_entry *entries, unsigned count, struct err *err)
 {
-    enum { COLUMNS = 7 };
+    enum { COLUMNS = 8 };
     const char **cells = xcalloc(((size_t)count + 1) * COLUMNS, sizeof *cells);
     char(*sizes)[FIGURE_BYTES] = xcalloc(count + 1, sizeof *sizes);
-    static const char *const heading[COLUMNS] = {"RESTORE-ID", "KIND",   "STATE", "SWAPPED",
-                                                 "UNDO-DATA",  "TABLES", "FROM"};
+    static const char *const heading[COLUMNS] = {"RESTORE-ID", "KIND",   "STATE",   "SWAPPED",
+                                                 "UNDO-DATA",  "TABLES", "OBJECTS", "FROM"};
     memcpy(cells, heading, sizeof heading);
     for (unsigned i = 0; i < count; i++) {
         const struct undo_entry *e = &entries[i];
         const char *row[COLUMNS] = {e->restore_id,
                                     e->kind,
-                                    e->state,
+                                    e->unfinished ? "unfinished" : e->state,
                                     *e->swapped_at ? e->swapped_at : "-",
                                     figure_bytes(e->undo_bytes, sizes[i]),
-                                    e->tables ? e->tables : "-",
+                                    e->tables && *e->tables ? e->tables : "-",
+                                    e->objects && *e->objects ? e->objects : "-",
                                     e->archive ? e->archive : "-"};
         memcpy(cells + (i + 1) * COLUMNS, row, sizeof row);
     }
@@ -66,6 +67,9 @@ static enum err_code answer_entries(struct cli *cli, const struct undo_entry *en
         json_out_string(&j, "archive", e->archive);
         json_out_uint(&j, "tables", e->table_count);
         json_out_string(&j, "table_names", e->tables);
+        json_out_uint(&j, "objects", e->object_count);
+        json_out_string(&j, "object_names", e->objects);
+        json_out_bool(&j, "unfinished", e->unfinished);
         json_out_uint(&j, "undo_bytes", e->undo_bytes);
         json_out_bool(&j, "purgeable", e->purgeable);
         json_out_object_close(&j);
@@ -117,6 +121,7 @@ static struct undo_options undo_options_of(const struct cli *cli)
         .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
         .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
         .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
+        .include_referencing = options_flag(o, OPTION_INCLUDE_REFERENCING),
         .dry_run = options_flag(o, OPTION_DRY_RUN),
     };
 }
@@ -150,6 +155,7 @@ static enum err_code answer_undo(struct cli *cli, const struct restore_result *r
     json_out_object_open(&j, NULL);
     json_out_string(&j, "restore_id", *r->restore_id ? r->restore_id : NULL);
     json_out_uint(&j, "tables", r->tables);
+    json_out_uint(&j, "objects", r->objects);
     json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
     json_out_bool(&j, "swapped", r->swapped);
     json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
@@ -162,18 +168,20 @@ static enum err_code undo(struct cli *cli, const struct login *login, struct err
 {
     const struct options *o = cli->options;
     struct restore_result result = {.tables = 0};
-    char figure[FIGURE_BYTES];
+    char figure[FIGURE_BYTES], objects[FIGURE_BYTES];
     const struct undo_options options = undo_options_of(cli);
     struct ticker *ticker = settings_ticker(cli);
     enum err_code code = undo_run(cli->run, &login->params, &options, &result, err);
     ticker_stop(ticker);
     if (code != ERR_OK)
         return code;
+    figure_of(result.tables, "table", figure);
+    figure_of(result.objects, "other object", objects);
     if (options.dry_run)
-        log_info(cli->run->log, "dry run: %s would be put back", figure_of(result.tables, "table", figure));
+        log_info(cli->run->log, "dry run: %s and %s would be put back; nothing was changed", figure, objects);
     else
-        log_info(cli->run->log, "put back %s; to undo this: dbsafe undo %s",
-                 figure_of(result.tables, "table", figure), result.restore_id);
+        log_info(cli->run->log, "put back %s and %s; to undo this: dbsafe undo %s", figure, objects,
+                 result.restore_id);
     return options_flag(o, OPTION_JSON) ? answer_undo(cli, &result, err) : ERR_OK;
 }
 

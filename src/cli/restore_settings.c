@@ -1,6 +1,7 @@
 #include "cli/restore_settings.h"
 
 #include "cli/settings.h"
+#include "core/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum err_code restore_settings_read(const struct options *o, const char *archive
                                       .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
                                       .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
                                       .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
+                                      .include_referencing = options_flag(o, OPTION_INCLUDE_REFERENCING),
                                       .resume = options_flag(o, OPTION_RESUME),
                                       .dry_run = options_flag(o, OPTION_DRY_RUN),
                                       .staging_schema = options_text(o, OPTION_STAGING_SCHEMA),
@@ -38,14 +40,17 @@ enum err_code restore_settings_read(const struct options *o, const char *archive
     struct restore_options *r = &out->options;
     r->tables = options_items(o, OPTION_TABLES, &r->table_count);
     r->map_collations = options_items(o, OPTION_MAP_COLLATION, &r->map_collation_count);
+    out->definer = xstrdup(options_text(o, OPTION_DEFINER));
     enum err_code code = settings_into(into, items, &out->pairs, err);
     r->into = out->pairs;
     r->into_count = items;
-    return code;
+    return code == ERR_OK ? definer_parse(out->definer, &r->definer, err) : code;
 }
 
 void restore_settings_free(struct restore_settings *s)
 {
     free(s->pairs);
+    free(s->definer);
     s->pairs = NULL;
+    s->definer = NULL;
 }

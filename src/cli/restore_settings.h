@@ -9,8 +9,9 @@
 #include "restore/restore.h"
 
 struct restore_settings {
-    struct restore_options options; /* points into the options and into pairs */
+    struct restore_options options; /* points into the options and into what follows */
     const char **pairs;             /* of --into; owned */
+    char *definer;                  /* of --definer; owned */
 };
 
 /* archive_name: for the journal; borrowed.  ERR_USAGE.  Release with restore_settings_free, on failure too.

@@ -1,116 +1,18 @@
 #include "restore/journal.h"
 
 #include "core/fault.h"
+#include "restore/journal_plan.h"
+#include "restore/owner.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SQL_MAX_BYTES ((size_t)32 << 20)
-/* How long killed connections may take to end, and how often that is looked at. */
-#define END_WAIT_MS 10000
-#define END_POLL_MS 20
 /* Error numbers of the server. */
 #define NO_SUCH_TABLE  1146
 #define NO_SUCH_SCHEMA 1049
-
-static const char *const STATES[] = {"loading", "verified", "swapped", "undone"};
-
-const char *operation_state_name(enum operation_state s)
-{
-    return STATES[s];
-}
-
-void operation_make_id(const struct run *run, char out[OPERATION_ID_BYTES])
-{
-    char compact[CLOCK_COMPACT_BYTES];
-    int64_t now_ms = clock_wall_ms(run->clock);
-    clock_format_compact(now_ms, compact);
-    /* Lower case: schema names may be folded by the server. */
-    snprintf(out, OPERATION_ID_BYTES, "%.8st%.6s%03d_%.4s", compact, compact + 9, (int)(now_ms % 1000),
-             run->run_id);
-}
-
-/* ---- who wrote it ---- */
-
-static void read_line(const char *path, char *out, size_t bytes)
-{
-    out[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return;
-    if (!fgets(out, (int)bytes, f))
-        out[0] = '\0';
-    fclose(f);
-    out[strcspn(out, "\n")] = '\0';
-}
-
-/* Field 22 of /proc/PID/stat (proc(5)): start time since boot; "" when there is no such process. */
-static void process_start(long pid, char out[32])
-{
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    read_line(path, line, sizeof line);
-    out[0] = '\0';
-    const char *p = strrchr(line, ')');  /* the name before it may hold spaces */
-    if (p && p[1] == ' ' && p[2] == 'Z') /* ended, and nobody has asked how */
-        p = NULL;
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    if (p)
-        snprintf(out, 32, "%.*s", (int)strcspn(p + 1, " "), p + 1);
-}
-
-void journal_describe_owner(long pid, char out[OWNER_BYTES])
-{
-    char host[128] = "?", boot[64], start[32];
-    gethostname(host, sizeof host - 1);
-    read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
-    process_start(pid, start);
-    snprintf(out, OWNER_BYTES, "%s %s %ld %s", host, boot, pid, start);
-}
-
-bool journal_owner_is_elsewhere(const struct operation *op)
-{
-    char here[OWNER_BYTES];
-    journal_describe_owner((long)getpid(), here);
-    size_t host_and_boot = strcspn(here, " ") + 1;
-    host_and_boot += strcspn(here + host_and_boot, " ") + 1;
-    return op->owner && strncmp(here, op->owner, host_and_boot) != 0;
-}
-
-bool journal_owner_is_alive(const struct operation *op)
-{
-    char host[128], boot[64], now[OWNER_BYTES];
-    long pid;
-    if (!op->owner || sscanf(op->owner, "%127s %63s %ld", host, boot, &pid) != 3)
-        return false;
-    journal_describe_owner(pid, now);
-    return strcmp(now, op->owner) == 0;
-}
-
-enum err_code journal_identify(struct db_conn *c, struct arena *arena, struct operation *op, struct err *err)
-{
-    char owner[OWNER_BYTES];
-    journal_describe_owner((long)getpid(), owner);
-    op->owner = arena_strdup(arena, owner);
-    struct db_rows *rows;
-    enum err_code code = db_query(c, "SHOW GLOBAL STATUS LIKE 'Uptime'", &rows, err);
-    if (code != ERR_OK)
-        return code;
-    const char *const *row = db_row(rows);
-    int64_t uptime = row && row[1] ? strtoll(row[1], NULL, 10) : 0;
-    db_rows_free(rows);
-    /* By the server's clock: this host's may be set in between. */
-    struct buf now;
-    buf_init(&now, 64);
-    code = db_scalar(c, "SELECT UNIX_TIMESTAMP()", &now, NULL, err);
-    op->server_start = arena_printf(arena, "%" PRId64, (int64_t)strtoll(buf_cstr(&now), NULL, 10) - uptime);
-    buf_free(&now);
-    return code;
-}
 
 /* ---- writing ---- */
 
@@ -150,7 +52,8 @@ static void put_exchanges(const struct operation *op, struct buf *sql)
         put_text_or_null(sql, x->incoming_schema);
         buf_put(sql, ", ");
         put_text_or_null(sql, x->outgoing_schema);
-        buf_put(sql, ")");
+        buf_putf(sql, ", %d, %d, %d, %d)", x->kind == EXCHANGE_SEQUENCE, x->placeholder, x->parks_in,
+                 x->parks_out);
     }
 }
 
@@ -181,6 +84,7 @@ static enum err_code insert_meta(struct db_conn *c, const struct operation *op, 
     } meta[] = {{"kind", op->is_undo ? "undo" : "restore"},
                 {"undoes", op->undoes},
                 {"archive", op->archive},
+                {"server", op->server},
                 {"owner", op->owner},
                 {"server_start", op->server_start},
                 {"drop_old", op->drop_old ? "1" : "0"},
@@ -190,19 +94,6 @@ static enum err_code insert_meta(struct db_conn *c, const struct operation *op, 
     for (size_t i = 0; code == ERR_OK && i < sizeof meta / sizeof meta[0]; i++)
         code = set_meta(c, op, meta[i].key, meta[i].value, err);
     return code;
-}
-
-/* SELECT GET_LOCK(...): *got tells. */
-static enum err_code lock_journal(struct db_conn *c, const char *id, bool *got, struct err *err)
-{
-    struct db_rows *rows;
-    enum err_code code = db_queryf(c, &rows, err, "SELECT GET_LOCK('dbsafe:journal:%s', 0)", id);
-    if (code != ERR_OK)
-        return code;
-    const char *const *row = db_row(rows);
-    *got = row && row[0] && row[0][0] == '1';
-    db_rows_free(rows);
-    return ERR_OK;
 }
 
 /* The marker comes last: a schema without one is of a run that died while it wrote the journal, unless its
@@ -216,14 +107,16 @@ enum err_code journal_create(struct db_conn *c, const struct operation *op, stru
         " CHARACTER SET utf8mb4",
         "CREATE TABLE `dbsafe_%s`.exchange (n INT PRIMARY KEY, target_schema VARCHAR(64) NOT NULL, "
         "target_name VARCHAR(64) NOT NULL,"
-        " incoming_schema VARCHAR(64), outgoing_schema VARCHAR(64)) ENGINE=InnoDB CHARACTER SET utf8mb4 "
-        "COLLATE utf8mb4_bin",
+        " incoming_schema VARCHAR(64), outgoing_schema VARCHAR(64), is_sequence BOOL NOT NULL, placeholder "
+        "BOOL"
+        " NOT NULL, parks_in BOOL NOT NULL, parks_out BOOL NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4"
+        " COLLATE utf8mb4_bin",
         "CREATE TABLE `dbsafe_%s`.made (name VARCHAR(64) PRIMARY KEY) ENGINE=InnoDB CHARACTER SET utf8mb4 "
         "COLLATE utf8mb4_bin",
         "CREATE TABLE `dbsafe_%s`.connection (id BIGINT UNSIGNED PRIMARY KEY) ENGINE=InnoDB"};
     bool got;
-    enum err_code code = lock_journal(c, op->id, &got, err);
-    char sql[512];
+    enum err_code code = owner_lock_journal(c, op->id, &got, err);
+    char sql[1024];
     for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the formats stand right above */
@@ -235,6 +128,8 @@ enum err_code journal_create(struct db_conn *c, const struct operation *op, stru
         code = insert_lists(c, op, err);
     if (code == ERR_OK)
         code = insert_meta(c, op, err);
+    if (code == ERR_OK)
+        code = journal_create_plan(c, op, err);
     if (code == ERR_OK)
         code = db_execf(c, err, "CREATE TABLE `dbsafe_%s`.pending (x INT PRIMARY KEY) ENGINE=InnoDB", op->id);
     if (code != ERR_OK)
@@ -262,67 +157,9 @@ enum err_code journal_set_result(struct db_conn *c, const struct operation *op, 
     char text[32];
     snprintf(text, sizeof text, "%" PRIu64, op->rows);
     enum err_code code = set_meta(c, op, "rows", text, err);
+    if (code == ERR_OK && op->server)
+        code = set_meta(c, op, "server", op->server, err);
     return code == ERR_OK ? set_meta(c, op, "verified", op->verified ? "1" : "0", err) : code;
-}
-
-enum err_code journal_add_connection(struct db_conn *c, const struct operation *op, unsigned long id,
-                                     struct err *err)
-{
-    return db_execf(c, err, "REPLACE INTO `dbsafe_%s`.connection VALUES (%lu)", op->id, id);
-}
-
-/* A server that was restarted since has given the numbers to others. */
-static enum err_code same_server_life(struct db_conn *c, const struct operation *op, bool *same,
-                                      struct err *err)
-{
-    struct operation now = {0};
-    struct arena *arena = arena_new();
-    enum err_code code = journal_identify(c, arena, &now, err);
-    *same = code == ERR_OK && op->server_start &&
-            llabs(strtoll(now.server_start, NULL, 10) - strtoll(op->server_start, NULL, 10)) <= 3;
-    arena_free(arena);
-    return code;
-}
-
-/* *left: how many were still there. */
-static enum err_code kill_connections(struct db_conn *c, const struct operation *op, uint64_t *left,
-                                      struct err *err)
-{
-    struct db_rows *rows;
-    enum err_code code = db_queryf(
-        c, &rows, err,
-        "SELECT c.id FROM `dbsafe_%s`.connection c JOIN information_schema.PROCESSLIST p ON p.ID = c.id"
-        " WHERE p.USER = LEFT(USER(), CHAR_LENGTH(USER()) - LOCATE('@', REVERSE(USER()))) AND p.ID <> "
-        "CONNECTION_ID()",
-        op->id);
-    if (code != ERR_OK)
-        return code;
-    *left = db_row_count(rows);
-    const char *const *row;
-    while (code == ERR_OK && (row = db_row(rows)))
-        code = db_kill(c, strtoul(row[0], NULL, 10), err);
-    db_rows_free(rows);
-    return code;
-}
-
-enum err_code journal_end_connections(struct db_conn *c, const struct operation *op, struct err *err)
-{
-    bool same;
-    enum err_code code = same_server_life(c, op, &same, err);
-    if (code != ERR_OK || !same)
-        return code;
-    int64_t deadline = clock_monotonic_ms(clock_system()) + END_WAIT_MS;
-    for (;;) {
-        uint64_t left;
-        code = kill_connections(c, op, &left, err);
-        if (code != ERR_OK || left == 0)
-            return code;
-        if (clock_monotonic_ms(clock_system()) >= deadline)
-            return err_set(err, ERR_TIMEOUT,
-                           "end the connections of %s: %" PRIu64 " still work %d s after they were killed",
-                           op->id, left, END_WAIT_MS / 1000);
-        clock_backoff(END_POLL_MS, NULL, NULL);
-    }
 }
 
 /* ---- reading ---- */
@@ -337,6 +174,8 @@ static void take_meta(struct operation *op, struct arena *arena, const char *key
         op->undoes = arena_strdup(arena, value);
     else if (strcmp(key, "archive") == 0)
         op->archive = arena_strdup(arena, value);
+    else if (strcmp(key, "server") == 0)
+        op->server = arena_strdup(arena, value);
     else if (strcmp(key, "owner") == 0)
         op->owner = arena_strdup(arena, value);
     else if (strcmp(key, "server_start") == 0)
@@ -352,8 +191,8 @@ static void take_meta(struct operation *op, struct arena *arena, const char *key
     else if (strcmp(key, "swapped_ms") == 0)
         op->swapped_ms = strtoll(value, NULL, 10);
     else if (strcmp(key, "state") == 0)
-        for (unsigned i = 0; i < sizeof STATES / sizeof STATES[0]; i++)
-            if (strcmp(STATES[i], value) == 0)
+        for (unsigned i = 0; i < OPERATION_STATES; i++)
+            if (strcmp(operation_state_name((enum operation_state)i), value) == 0)
                 op->state = (enum operation_state)i;
 }
 
@@ -366,18 +205,25 @@ static enum err_code read_exchanges(struct db_conn *c, struct arena *arena, stru
                                     struct err *err)
 {
     struct db_rows *rows;
-    enum err_code code = db_queryf(c, &rows, err,
-                                   "SELECT target_schema, target_name, incoming_schema, outgoing_schema"
-                                   " FROM `dbsafe_%s`.exchange ORDER BY n",
-                                   op->id);
+    enum err_code code =
+        db_queryf(c, &rows, err,
+                  "SELECT target_schema, target_name, incoming_schema, outgoing_schema,"
+                  " is_sequence, placeholder, parks_in, parks_out FROM `dbsafe_%s`.exchange ORDER BY n",
+                  op->id);
     if (code != ERR_OK)
         return code;
     op->exchanges = arena_calloc(arena, db_row_count(rows) + 1, sizeof *op->exchanges);
     const char *const *row;
     while ((row = db_row(rows)))
         op->exchanges[op->exchange_count++] =
-            (struct exchange){arena_strdup(arena, row[0]), arena_strdup(arena, row[1]),
-                              copy_or_null(arena, row[2]), copy_or_null(arena, row[3])};
+            (struct exchange){.kind = row[4][0] == '1' ? EXCHANGE_SEQUENCE : EXCHANGE_TABLE,
+                              .schema = arena_strdup(arena, row[0]),
+                              .name = arena_strdup(arena, row[1]),
+                              .incoming_schema = copy_or_null(arena, row[2]),
+                              .outgoing_schema = copy_or_null(arena, row[3]),
+                              .placeholder = row[5][0] == '1',
+                              .parks_in = row[6][0] == '1',
+                              .parks_out = row[7][0] == '1'};
     db_rows_free(rows);
     return ERR_OK;
 }
@@ -461,183 +307,6 @@ enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operat
             code = ERR_OK;
         }
     }
-    db_rows_free(rows);
-    return code;
-}
-
-/* ---- removing ---- */
-
-static bool is_own(const char *schema)
-{
-    return strncmp(schema, "dbsafe_", 7) == 0;
-}
-
-/* The names come from tables on the server: whoever may write those must not choose what is dropped here. */
-static enum err_code drop_schema(struct db_conn *c, const char *schema, struct err *err)
-{
-    if (!is_own(schema))
-        return err_set(err, ERR_REFUSED,
-                       "drop database %s: a journal says that dbsafe made it, but its own begin with dbsafe_",
-                       schema);
-    struct buf sql;
-    buf_init(&sql, 1024);
-    buf_put(&sql, "DROP DATABASE IF EXISTS ");
-    db_quote_name(&sql, schema);
-    enum err_code code = db_exec(c, buf_cstr(&sql), err);
-    buf_free(&sql);
-    return code;
-}
-
-/* The tables that are dropped may refer to each other. */
-static enum err_code without_key_checks(struct db_conn *c, struct err *err)
-{
-    return db_exec(c, "SET SESSION foreign_key_checks=0", err);
-}
-
-static bool is_staging(const char *schema)
-{
-    return strncmp(schema, "dbsafe_stage_", 13) == 0;
-}
-
-static bool was_made(const struct operation *op, const char *schema)
-{
-    for (unsigned i = 0; i < op->schema_count; i++)
-        if (strcmp(op->schemas[i], schema) == 0)
-            return true;
-    return false;
-}
-
-enum err_code journal_drop_staging(struct db_conn *c, const struct operation *op, struct err *err)
-{
-    enum err_code code = without_key_checks(c, err);
-    for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)
-        if (is_staging(op->schemas[i]))
-            code = drop_schema(c, op->schemas[i], err);
-    return code;
-}
-
-/* A table that stands in a schema which the user named (--staging-schema, --undo-schema): only the table is
- * ours. */
-static enum err_code drop_tables_in_given(struct db_conn *c, const struct operation *op,
-                                          const struct journal_given *given, struct err *err)
-{
-    struct buf sql;
-    buf_init(&sql, 4096);
-    const char *named = op->swapped ? given->undo_schema : given->staging_schema;
-    enum err_code code = ERR_OK;
-    for (unsigned i = 0; code == ERR_OK && op->state != OPERATION_UNDONE && i < op->exchange_count; i++) {
-        const struct exchange *x = &op->exchanges[i];
-        const char *schema = op->swapped ? x->outgoing_schema : op->is_undo ? NULL : x->incoming_schema;
-        /* What an undo brings in is the undo data of the operation before: not its own. */
-        if (!schema || was_made(op, schema))
-            continue;
-        if (!is_own(schema) && (!named || strcmp(named, schema) != 0)) {
-            code = err_set(
-                err, ERR_REFUSED,
-                "drop %s.%s: the journal of %s says that it is dbsafe's, but that database is not; if it"
-                " is the one you named for it, say so again: --%s-schema %s",
-                schema, x->name, op->id, op->swapped ? "undo" : "staging", schema);
-            break;
-        }
-        buf_clear(&sql);
-        buf_put(&sql, "DROP TABLE IF EXISTS ");
-        db_quote_pair(&sql, schema, x->name);
-        code = db_exec(c, buf_cstr(&sql), err);
-    }
-    buf_free(&sql);
-    return code;
-}
-
-enum err_code journal_drop(struct db_conn *c, const struct operation *op, const struct journal_given *given,
-                           struct err *err)
-{
-    char name[64];
-    snprintf(name, sizeof name, "dbsafe_%s", op->id);
-    enum err_code code = without_key_checks(c, err);
-    if (code == ERR_OK)
-        code = drop_tables_in_given(c, op, given, err);
-    for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)
-        code = drop_schema(c, op->schemas[i], err);
-    /* The marker goes first: a server that dies in DROP DATABASE may leave any part of the rest. */
-    if (code == ERR_OK)
-        code = db_execf(c, err, "DROP TABLE IF EXISTS `%s`.pending, `%s`.done", name, name);
-    return code == ERR_OK ? drop_schema(c, name, err) : code;
-}
-
-/* The ids of schemas of our form that hold no marker. */
-static enum err_code query_markerless(struct db_conn *c, struct db_rows **rows, struct err *err)
-{
-    return db_query(
-        c,
-        "SELECT SUBSTRING(SCHEMA_NAME, 8) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME REGEXP"
-        " '^dbsafe_[0-9]{8}t[0-9]{9}_[0-9a-f]{4}$' AND SCHEMA_NAME NOT IN"
-        " (SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_NAME IN ('pending', 'done'))",
-        rows, err);
-}
-
-static enum err_code is_markerless(struct db_conn *c, const char *id, bool *is, struct err *err)
-{
-    struct db_rows *rows;
-    enum err_code code = query_markerless(c, &rows, err);
-    *is = false;
-    if (code != ERR_OK)
-        return code;
-    const char *const *row;
-    while ((row = db_row(rows)))
-        *is |= strcmp(row[0], id) == 0;
-    db_rows_free(rows);
-    return ERR_OK;
-}
-
-/* The list may be older than the marker of a run that is just beginning: under its lock it is asked again. */
-static enum err_code sweep_one(struct db_conn *c, const char *id, struct err *err)
-{
-    bool got, is = false;
-    char name[64];
-    snprintf(name, sizeof name, "dbsafe_%s", id);
-    enum err_code code = lock_journal(c, id, &got, err);
-    if (code != ERR_OK || !got)
-        return code;
-    code = is_markerless(c, id, &is, err);
-    if (code == ERR_OK && is)
-        code = drop_schema(c, name, err);
-    if (code == ERR_OK)
-        code = db_execf(c, err, "DO RELEASE_LOCK('dbsafe:journal:%s')", id);
-    return code;
-}
-
-enum err_code journal_sweep(struct db_conn *c, struct err *err)
-{
-    struct db_rows *rows;
-    enum err_code code = query_markerless(c, &rows, err);
-    if (code != ERR_OK)
-        return code;
-    const char *const *row;
-    while (code == ERR_OK && (row = db_row(rows)))
-        code = sweep_one(c, row[0], err);
-    db_rows_free(rows);
-    return code;
-}
-
-enum err_code journal_lock_schema(struct db_conn *c, const char *schema, unsigned wait_s, struct err *err)
-{
-    struct buf sql;
-    buf_init(&sql, 4096);
-    buf_put(&sql, "SELECT GET_LOCK(CONCAT('dbsafe:', MD5(");
-    db_quote_text(&sql, schema);
-    buf_putf(&sql, ")), %u), IS_USED_LOCK(CONCAT('dbsafe:', MD5(", wait_s);
-    db_quote_text(&sql, schema);
-    buf_put(&sql, ")))");
-    struct db_rows *rows;
-    enum err_code code = db_query(c, buf_cstr(&sql), &rows, err);
-    buf_free(&sql);
-    if (code != ERR_OK)
-        return code;
-    const char *const *row = db_row(rows);
-    if (!row || !row[0] || strcmp(row[0], "1") != 0)
-        code = err_set(err, ERR_LOCKED,
-                       "lock database %s for a swap: another dbsafe holds it (connection %s of the server)",
-                       schema, row && row[1] ? row[1] : "?");
     db_rows_free(rows);
     return code;
 }

@@ -1,4 +1,4 @@
-/* Whether the account may do each step of a restore, and the GRANT that is missing. */
+/* Whether the account may do what a restore does to tables, and the GRANT that is missing. */
 #include "restore/preflight.h"
 
 #include <string.h>
@@ -76,7 +76,8 @@ static void check_given(struct preflight *p, const char *schema, const char *opt
                      "on %s (%s) the account lacks %s", schema, option, lacks);
 }
 
-/* What the tables and objects that go into one target database take. */
+/* What the tables and sequences that go into one target database take.  Of other objects the plan of the swap
+ * knows which of them change, and demands what that takes (swap_plan_objects.c). */
 static struct need needs_of(const struct preflight *p, unsigned schema)
 {
     const struct targets *t = p->targets;
@@ -96,18 +97,13 @@ static struct need needs_of(const struct preflight *p, unsigned schema)
             if (item->ddl.items[k].kind == DDL_FOREIGN)
                 need.all |= bit(PRIV_ALTER) | bit(PRIV_REFERENCES);
     }
-    static const uint64_t of_kind[OBJECT_KINDS] = {
-        [OBJECT_SEQUENCE] = 1u << PRIV_CREATE | 1u << PRIV_INSERT,
-        [OBJECT_PACKAGE] = 1u << PRIV_CREATE_ROUTINE | 1u << PRIV_ALTER_ROUTINE,
-        [OBJECT_PACKAGE_BODY] = 1u << PRIV_CREATE_ROUTINE | 1u << PRIV_ALTER_ROUTINE,
-        [OBJECT_FUNCTION] = 1u << PRIV_CREATE_ROUTINE | 1u << PRIV_ALTER_ROUTINE,
-        [OBJECT_PROCEDURE] = 1u << PRIV_CREATE_ROUTINE | 1u << PRIV_ALTER_ROUTINE,
-        [OBJECT_VIEW] = 1u << PRIV_CREATE_VIEW | 1u << PRIV_SHOW_VIEW | 1u << PRIV_SELECT | 1u << PRIV_DROP,
-        [OBJECT_EVENT] = 1u << PRIV_EVENT,
-    };
-    for (unsigned i = 0; p->options->table_count == 0 && i < p->manifest->object_count; i++)
-        if (strcmp(p->manifest->objects[i].schema, t->originals[schema]) == 0)
-            need.all |= of_kind[p->manifest->objects[i].kind];
+    for (unsigned i = 0; i < t->sequence_count; i++) {
+        if (strcmp(t->sequences[i].schema, t->schemas[schema]) != 0)
+            continue;
+        need.all |= bit(PRIV_CREATE) | bit(PRIV_INSERT);
+        if (t->sequences[i].exists)
+            need.all |= bit(PRIV_ALTER) | bit(PRIV_DROP) | bit(PRIV_SELECT);
+    }
     return need;
 }
 

@@ -1,14 +1,20 @@
-#include "restore/restore.h"
+#include "restore/restoring.h"
 
 #include "core/fault.h"
-#include "core/mem.h"
 #include "db/catalog.h"
 #include "db/session.h"
+#include "restore/adapt.h"
+#include "restore/finish.h"
 #include "restore/journal.h"
+#include "restore/journal_plan.h"
+#include "restore/live.h"
+#include "restore/objects.h"
+#include "restore/owner.h"
 #include "restore/preflight.h"
+#include "restore/schemas.h"
 #include "restore/stage.h"
 #include "restore/swap.h"
-#include "restore/target.h"
+#include "restore/swap_plan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,23 +22,8 @@
 #include <string.h>
 
 #define SQL_MAX_BYTES ((size_t)1 << 20)
-/* How long the connections of a run that died may take to end. */
-#define LOCK_WAIT_S 10
 
-struct restore {
-    const struct run *run;
-    const struct db_params *params;
-    const struct restore_options *options;
-    struct db_conn *control;
-    struct stage_input input;
-    struct arena *arena;
-    struct targets targets;
-    struct operation op;
-    bool begun;      /* something of op may stand on the server */
-    bool journalled; /* its journal is whole */
-};
-
-/* ---- the plan ---- */
+/* ---- the operation ---- */
 
 /* The schema that takes what belongs to target schema i: the one the user named, or
  * "dbsafe_<kind>_<id>[_<i+1>]". */
@@ -45,27 +36,45 @@ static const char *own_schema(struct restore *r, const char *given, const char *
     return arena_printf(r->arena, "dbsafe_%s_%s_%u", kind, r->op.id, i + 1);
 }
 
-static unsigned schema_index(const struct targets *t, const char *schema)
+static const char *staging_of(struct restore *r, const char *schema)
 {
-    unsigned i = 0;
-    while (strcmp(t->schemas[i], schema) != 0)
-        i++;
-    return i;
+    return own_schema(r, r->options->staging_schema, "stage", targets_schema_index(&r->targets, schema));
 }
 
-static void plan_exchange(struct restore *r, unsigned i)
+static const char *undo_of(struct restore *r, const char *schema)
 {
-    const struct restore_options *o = r->options;
-    struct target *t = &r->targets.items[i];
-    unsigned schema = schema_index(&r->targets, t->schema);
-    const char *staging = own_schema(r, o->staging_schema, "stage", schema);
-    r->op.exchanges[i] = (struct exchange){t->schema, t->name, staging,
-                                           t->exists ? own_schema(r, o->undo_schema, "undo", schema) : NULL};
+    return own_schema(r, r->options->undo_schema, "undo", targets_schema_index(&r->targets, schema));
+}
+
+static void exchange_table(struct restore *r, struct target *t)
+{
+    t->staging_schema = staging_of(r, t->schema);
+    r->op.exchanges[r->op.exchange_count++] =
+        (struct exchange){.kind = EXCHANGE_TABLE,
+                          .schema = t->schema,
+                          .name = t->name,
+                          .incoming_schema = t->staging_schema,
+                          .outgoing_schema = t->exists ? undo_of(r, t->schema) : NULL};
     struct buf quoted;
     buf_init(&quoted, 1024);
-    db_quote_pair(&quoted, staging, t->name);
+    db_quote_pair(&quoted, t->staging_schema, t->name);
     t->staging = arena_strdup(r->arena, buf_cstr(&quoted));
     buf_free(&quoted);
+}
+
+static void exchange_sequence(struct restore *r, struct target_sequence *s)
+{
+    bool placeholder = !s->exists && s->is_default;
+    s->staging_schema = staging_of(r, s->schema);
+    r->op.exchanges[r->op.exchange_count++] =
+        (struct exchange){.kind = EXCHANGE_SEQUENCE,
+                          .schema = s->schema,
+                          .name = s->name,
+                          .incoming_schema = s->staging_schema,
+                          .outgoing_schema = s->exists     ? undo_of(r, s->schema)
+                                             : placeholder ? s->staging_schema
+                                                           : NULL,
+                          .placeholder = placeholder};
 }
 
 /* The schemas that the user names hold tables of one target schema, and are neither each other nor that one.
@@ -90,8 +99,16 @@ static enum err_code check_given_names(const struct restore_options *o, const st
     return ERR_OK;
 }
 
-/* What of the options decides which tables are exchanged and how: --resume must mean the same. */
-static const char *wishes_of(struct restore *r)
+static const char *definer_wish(const struct restore_options *o, struct restore *r)
+{
+    if (o->definer.choice == DEFINER_KEEP)
+        return "";
+    return o->definer.choice == DEFINER_CURRENT
+               ? " --definer current"
+               : arena_printf(r->arena, " --definer %s@%s", o->definer.user, o->definer.host);
+}
+
+const char *restoring_wishes(struct restore *r)
 {
     static const char *const if_exists[] = {"swap", "fail", "drop"};
     const struct restore_options *o = r->options;
@@ -105,8 +122,9 @@ static const char *wishes_of(struct restore *r)
                  : text.len ? " --into "
                             : "--into ",
                  o->into[2 * i] ? o->into[2 * i] : "", o->into[2 * i] ? "=" : "", o->into[2 * i + 1]);
-    buf_putf(&text, "%s--if-exists %s%s", text.len ? " " : "", if_exists[o->if_exists],
-             o->verify ? "" : " --no-verify");
+    buf_putf(&text, "%s--if-exists %s%s%s%s", text.len ? " " : "", if_exists[o->if_exists],
+             o->verify ? "" : " --no-verify", o->include_referencing ? " --include-referencing" : "",
+             definer_wish(o, r));
     if (o->staging_schema)
         buf_putf(&text, " --staging-schema %s", o->staging_schema);
     if (o->undo_schema)
@@ -116,7 +134,7 @@ static const char *wishes_of(struct restore *r)
     return wishes;
 }
 
-static enum err_code plan_operation(struct restore *r, struct err *err)
+static enum err_code make_operation(struct restore *r, struct err *err)
 {
     const struct restore_options *o = r->options;
     struct targets *t = &r->targets;
@@ -126,12 +144,13 @@ static enum err_code plan_operation(struct restore *r, struct err *err)
     operation_make_id(r->run, r->op.id);
     r->op.archive = o->archive_name ? o->archive_name : "";
     r->op.drop_old = o->if_exists == IF_EXISTS_DROP;
-    r->op.wishes = wishes_of(r);
-    r->op.exchange_count = t->count;
-    r->op.exchanges = arena_calloc(r->arena, t->count + 1, sizeof *r->op.exchanges);
+    r->op.wishes = restoring_wishes(r);
+    r->op.exchanges = arena_calloc(r->arena, t->count + t->sequence_count + 1, sizeof *r->op.exchanges);
     r->op.schemas = arena_calloc(r->arena, 2 * t->schema_count + 1, sizeof *r->op.schemas);
     for (unsigned i = 0; i < t->count; i++)
-        plan_exchange(r, i);
+        exchange_table(r, &t->items[i]);
+    for (unsigned i = 0; i < t->sequence_count; i++)
+        exchange_sequence(r, &t->sequences[i]);
     for (unsigned i = 0; i < t->schema_count; i++) {
         if (!o->staging_schema)
             r->op.schemas[r->op.schema_count++] = own_schema(r, NULL, "stage", i);
@@ -145,19 +164,19 @@ static enum err_code plan_operation(struct restore *r, struct err *err)
 static enum err_code check_given_schema(struct restore *r, const char *schema, struct err *err)
 {
     enum err_code code = ERR_OK;
-    for (unsigned i = 0; schema && code == ERR_OK && i < r->targets.count; i++) {
+    for (unsigned i = 0; schema && code == ERR_OK && i < r->op.exchange_count; i++) {
         struct catalog_table *found;
         unsigned count;
-        code = catalog_tables(r->control, r->arena, schema, r->targets.items[i].name, &found, &count, err);
+        code = catalog_tables(r->control, r->arena, schema, r->op.exchanges[i].name, &found, &count, err);
         if (code == ERR_OK && count)
             code = err_set(err, ERR_REFUSED,
                            "restore: %s.%s exists already; empty the schema, or leave the option away",
-                           schema, r->targets.items[i].name);
+                           schema, r->op.exchanges[i].name);
     }
     return code;
 }
 
-static void tell_plan(struct restore *r)
+static void tell_tables(struct restore *r)
 {
     for (unsigned i = 0; i < r->targets.count; i++) {
         const struct target *t = &r->targets.items[i];
@@ -169,58 +188,22 @@ static void tell_plan(struct restore *r)
     }
 }
 
-/* ---- unfinished business of a run that died ---- */
+/* ---- locks, and what stays ---- */
 
-static enum err_code lock_targets(struct restore *r, const struct operation *op, unsigned wait_s,
-                                  struct err *err)
+enum err_code restoring_lock(struct restore *r, const struct operation *op, unsigned wait_s, struct err *err)
 {
     enum err_code code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < op->exchange_count; i++)
         if (i == 0 || strcmp(op->exchanges[i].schema, op->exchanges[i - 1].schema) != 0)
-            code = journal_lock_schema(r->control, op->exchanges[i].schema, wait_s, err);
+            code = owner_lock_schema(r->control, op->exchanges[i].schema, wait_s, err);
+    for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
+        code = owner_lock_schema(r->control, op->schema_changes[i].schema, wait_s, err);
     return code;
 }
 
-static struct journal_given given_schemas(const struct restore *r)
+struct remains_given restoring_given(const struct restore *r)
 {
-    return (struct journal_given){r->options->staging_schema, r->options->undo_schema};
-}
-
-static enum err_code after_swap(struct restore *r, struct operation *op, struct err *err)
-{
-    const struct journal_given given = given_schemas(r);
-    enum err_code code = fault_point("swap_finish", ERR_DB, err);
-    if (code == ERR_OK && (op->drop_old || op->exchange_count == 0)) /* nothing is kept for undo */
-        return journal_drop(r->control, op, &given, err);
-    if (code == ERR_OK)
-        code = journal_drop_staging(r->control, op, err);
-    /* The state comes last: until then --resume takes it up. */
-    if (code == ERR_OK)
-        code = journal_set_state(r->control, op, OPERATION_SWAPPED, clock_wall_ms(r->run->clock), err);
-    return code;
-}
-
-/* Target schemas that are missing are made as the archive describes them. */
-static enum err_code make_target_schemas(struct restore *r, struct err *err)
-{
-    const struct manifest *m = r->input.stream ? archive_stream_manifest(r->input.stream) : r->input.manifest;
-    struct buf sql;
-    buf_init(&sql, SQL_MAX_BYTES);
-    enum err_code code = r->input.stream ? targets_add_schemas(&r->targets, m, r->options, err) : ERR_OK;
-    for (unsigned i = 0; code == ERR_OK && i < r->targets.schema_count; i++) {
-        if (r->targets.schema_exists[i])
-            continue;
-        buf_clear(&sql);
-        buf_put(&sql, "CREATE DATABASE IF NOT EXISTS ");
-        db_quote_name(&sql, r->targets.schemas[i]);
-        for (unsigned k = 0; k < m->schema_count; k++)
-            if (strcmp(m->schemas[k].name, r->targets.originals[i]) == 0)
-                buf_putf(&sql, " CHARACTER SET %s COLLATE %s", m->schemas[k].charset,
-                         collation_map_find(&r->targets.mapped, m->schemas[k].collation));
-        code = db_exec(r->control, buf_cstr(&sql), err);
-    }
-    buf_free(&sql);
-    return code;
+    return (struct remains_given){r->options->staging_schema, r->options->undo_schema};
 }
 
 /* A new control connection after a cancellation or loss: cleaning up must still be possible. */
@@ -232,33 +215,85 @@ static enum err_code reconnect(struct restore *r, struct err *err)
     return code == ERR_OK ? session_lock_wait(r->control, LOCK_WAIT_S, err) : code;
 }
 
-/* Triggers and foreign keys may have come since the plan was made, which can be hours ago. */
-static enum err_code check_again(struct restore *r, const struct operation *op, struct err *err)
+static struct swap_options swap_options_of(const struct restore *r)
 {
-    struct refusals found;
-    refusals_begin(&found);
-    enum err_code code = check_live_tables(r->control, op->exchanges, op->exchange_count,
-                                           r->options->assume_no_outside_fks, &found, err);
-    enum err_code refused = refusals_end(&found, "restore", code == ERR_OK ? err : NULL);
-    return code != ERR_OK ? code : refused;
+    return (struct swap_options){r->options->lock_timeout_s, r->options->kill_blockers};
 }
 
-static enum err_code swap(struct restore *r, struct operation *op, struct err *err)
+enum err_code restoring_clear(struct restore *r, struct operation *op, struct err *err)
 {
-    const struct swap_options options = {r->options->lock_timeout_s, r->options->kill_blockers};
-    enum err_code code = fault_point("swap_begin", ERR_DB, err);
+    const struct remains_given given = restoring_given(r);
+    const struct swap_options options = swap_options_of(r);
+    struct work w;
+    work_begin(&w, r->run, r->params, r->control, op, &options);
+    w.cancel = NULL;
+    enum err_code code = steps_clear(&w, err);
+    work_end(&w);
+    return code == ERR_OK ? remains_drop(r->control, op, &given, err) : code;
+}
+
+/* ---- behind the swap ---- */
+
+/* Nothing that undo could put back: no table, object or database was there before or has come. */
+static bool changed_nothing(const struct operation *op)
+{
+    bool nothing = op->exchange_count == 0 && op->kept_count == 0;
+    for (unsigned i = 0; i < op->schema_change_count; i++)
+        nothing &= schemas_equal(&op->schema_changes[i].before, &op->schema_changes[i].after);
+    return nothing;
+}
+
+static enum err_code remove_staging(struct restore *r, struct operation *op, struct err *err)
+{
+    const struct remains_given given = restoring_given(r);
+    enum err_code code = fault_point("swap_finish", ERR_DB, err);
+    if (code == ERR_OK && (op->drop_old || changed_nothing(op))) /* nothing is kept for undo */
+        return remains_drop(r->control, op, &given, err);
     if (code == ERR_OK)
-        code = check_again(r, op, err);
+        code = remains_drop_staging(r->control, op, err);
+    /* The state comes last: until then --resume takes it up. */
     if (code == ERR_OK)
-        code = swap_run(r->run, r->params, r->control, op, &options, err);
-    if (code != ERR_OK)
-        return code;
-    code = after_swap(r, op, err);
-    /* A cancelled or lost connection is no reason to leave remains: the swap was done. */
+        code = journal_set_state(r->control, op, OPERATION_SWAPPED, clock_wall_ms(r->run->clock), err);
+    return code;
+}
+
+static enum err_code finish_steps(struct restore *r, struct operation *op, bool cancelled, struct err *err)
+{
+    const struct swap_options options = swap_options_of(r);
+    struct work w;
+    work_begin(&w, r->run, r->params, r->control, op, &options);
+    if (cancelled)
+        w.cancel = NULL;
+    enum err_code code = steps_finish(&w, false, err);
+    work_end(&w);
+    return code;
+}
+
+static enum err_code explain_unfinished(const struct operation *op, struct err *err)
+{
+    err_wrap(err, "restore %s is swapped, but not all that is behind the swap is done", op->id);
+    return err_hint(
+        err, "; the same command with --resume goes on there, `dbsafe undo %s` puts everything back", op->id);
+}
+
+/* A cancelled or lost connection is no reason to leave work undone: the swap was done. */
+static enum err_code finish_swapped(struct restore *r, struct operation *op, enum err_code code,
+                                    struct err *err)
+{
     if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
         code = reconnect(r, err);
         if (code == ERR_OK)
-            code = after_swap(r, op, err);
+            code = owner_add_connection(r->control, op, db_id(r->control), err);
+        if (code == ERR_OK)
+            code = finish_steps(r, op, true, err);
+    }
+    if (code != ERR_OK)
+        return explain_unfinished(op, err);
+    code = remove_staging(r, op, err);
+    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
+        code = reconnect(r, err);
+        if (code == ERR_OK)
+            code = remove_staging(r, op, err);
     }
     if (code != ERR_OK)
         log_warn(r->run->log, "restore %s is done, but its remains could not be removed: %s", op->id,
@@ -266,94 +301,104 @@ static enum err_code swap(struct restore *r, struct operation *op, struct err *e
     return ERR_OK;
 }
 
-static void report(const struct operation *op, struct restore_result *result)
+enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err)
+{
+    return finish_swapped(r, op, finish_steps(r, op, false, err), err);
+}
+
+/* ---- the swap ---- */
+
+/* The plan is made anew: it may be hours since the first one. */
+static enum err_code plan_again(struct restore *r, struct work *w, struct err *err)
+{
+    const struct swap_plan_options options = {.include_referencing = r->options->include_referencing,
+                                              .assume_no_outside_fks = r->options->assume_no_outside_fks};
+    struct db_conn *maker;
+    enum err_code code = work_maker(w, true, &maker, err);
+    if (code == ERR_OK)
+        code = swap_plan_make(r->run, r->control, maker, r->arena, w->op, &options, err);
+    if (code == ERR_OK)
+        code = fault_point("swap_planned", ERR_DB, err);
+    return code == ERR_OK ? journal_write_plan(r->control, w->op, err) : code;
+}
+
+enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err)
+{
+    const struct swap_options options = swap_options_of(r);
+    struct work w;
+    enum err_code code = fault_point("swap_begin", ERR_DB, err);
+    if (code != ERR_OK)
+        return code;
+    work_begin(&w, r->run, r->params, r->control, op, &options);
+    code = plan_again(r, &w, err);
+    if (code == ERR_OK)
+        code = steps_swap(&w, err);
+    enum err_code late = code == ERR_OK ? steps_finish(&w, false, err) : code;
+    work_end(&w);
+    return code == ERR_OK ? finish_swapped(r, op, late, err) : code;
+}
+
+void restoring_report(const struct operation *op, struct restore_result *result)
 {
     snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
-    result->tables = op->exchange_count;
+    for (unsigned i = 0; i < op->exchange_count; i++) {
+        result->tables += op->exchanges[i].kind == EXCHANGE_TABLE;
+        result->objects += op->exchanges[i].kind == EXCHANGE_SEQUENCE;
+    }
+    for (unsigned i = 0; i < op->made_count; i++)
+        result->objects += op->made[i].text != NULL;
     result->rows = op->rows;
     result->verified = op->verified;
     result->swapped = op->swapped;
 }
 
-/* Finishes or clears what an earlier run left. *finished: the restore is done by that. */
-static enum err_code resume(struct restore *r, struct operation *op, bool *finished, struct err *err)
-{
-    *finished = false;
-    if (journal_owner_is_alive(op))
-        return err_set(err, ERR_LOCKED, "resume restore %s: it is still running on this host", op->id);
-    if (op->archive[0] && strcmp(op->archive, r->options->archive_name ? r->options->archive_name : "") != 0)
-        return err_set(err, ERR_REFUSED,
-                       "resume restore %s: it was begun from %s; name that archive, or clear it away with"
-                       " `dbsafe undo %s`",
-                       op->id, op->archive, op->id);
-    if (op->wishes && strcmp(op->wishes, wishes_of(r)) != 0)
-        return err_set(
-            err, ERR_REFUSED,
-            "resume restore %s: it was begun with %s, and this command line says %s; repeat the first one,"
-            " or clear it away with `dbsafe undo %s`",
-            op->id, op->wishes, wishes_of(r), op->id);
-    enum err_code code = journal_owner_is_elsewhere(op) ? lock_targets(r, op, LOCK_WAIT_S, err) : ERR_OK;
-    if (code == ERR_OK)
-        code = journal_end_connections(r->control, op, err);
-    if (code == ERR_OK)
-        code = lock_targets(r, op, LOCK_WAIT_S, err);
-    if (code == ERR_OK) /* read again: now nobody changes it */
-        code = journal_is_done(r->control, op, &op->swapped, err);
-    if (code == ERR_OK)
-        code = journal_add_connection(r->control, op, db_id(r->control), err);
-    if (code != ERR_OK)
-        return code;
-    if (op->swapped) {
-        log_info(r->run->log, "restore %s had been swapped already: clearing up", op->id);
-        *finished = true;
-        return after_swap(r, op, err);
-    }
-    if (op->state == OPERATION_VERIFIED) {
-        log_info(r->run->log, "restore %s had been loaded and verified already: swapping", op->id);
-        *finished = true;
-        return swap(r, op, err);
-    }
-    log_info(r->run->log, "restore %s had not been loaded completely: starting anew", op->id);
-    const struct journal_given given = given_schemas(r);
-    return journal_drop(r->control, op, &given, err);
-}
+/* ---- the stages ---- */
 
-/* Looks for an unfinished restore: resumes it, or tells of it. */
-static enum err_code look_for_unfinished(struct restore *r, bool *finished, struct restore_result *result,
-                                         struct err *err)
+/* Refuses what can be told before anything is loaded. */
+static enum err_code check_early(struct restore *r, struct err *err)
 {
-    struct operation *ops;
-    unsigned count;
-    *finished = false;
-    enum err_code code = journal_list(r->control, r->arena, &ops, &count, err);
-    for (unsigned i = count; code == ERR_OK && i-- > 0;) {
-        struct operation *op = &ops[i];
-        if (op->is_undo || op->state > OPERATION_VERIFIED || journal_owner_is_alive(op))
-            continue;
-        if (!r->options->resume && op->swapped) {
-            log_warn(r->run->log,
-                     "restore %s of %s is done, but its remains were not removed: --resume removes them",
-                     op->id, op->archive);
-            continue;
-        }
-        if (!r->options->resume) {
-            log_warn(
-                r->run->log,
-                "restore %s of %s was never finished: --resume finishes it, `dbsafe undo %s` clears it away",
-                op->id, op->archive, op->id);
-            continue;
-        }
-        code = resume(r, op, finished, err);
-        if (code == ERR_OK && *finished)
-            report(op, result);
-        return code;
-    }
-    if (code == ERR_OK && r->options->resume)
-        log_info(r->run->log, "there is no unfinished restore: starting anew");
+    const struct ddl **incoming = arena_calloc(r->arena, r->op.exchange_count + 1, sizeof *incoming);
+    const struct swap_plan_options options = {.include_referencing = r->options->include_referencing,
+                                              .assume_no_outside_fks = r->options->assume_no_outside_fks,
+                                              .incoming = incoming};
+    const struct swap_options swapping = swap_options_of(r);
+    struct work w;
+    struct db_conn *maker;
+    for (unsigned i = 0; i < r->targets.count; i++)
+        incoming[i] = &r->targets.items[i].ddl;
+    work_begin(&w, r->run, r->params, r->control, &r->op, &swapping);
+    enum err_code code = work_maker(&w, false, &maker, err);
+    if (code == ERR_OK)
+        code = swap_plan_make(r->run, r->control, maker, r->arena, &r->op, &options, err);
+    work_end(&w);
     return code;
 }
 
-/* ---- the stages ---- */
+static enum err_code check_targets(struct restore *r, struct err *err)
+{
+    struct refusals refusals;
+    refusals_begin(&refusals);
+    enum err_code code = live_look(r->control, &r->targets, r->options, &refusals, err);
+    if (code == ERR_OK)
+        code = make_operation(r, err);
+    if (code == ERR_OK)
+        code = adapt_definitions(&r->targets, &r->op, r->input.manifest, &refusals, err);
+    enum err_code refused = refusals_end(&refusals, "restore", code == ERR_OK ? err : NULL);
+    return code != ERR_OK ? code : refused;
+}
+
+/* What the archive's objects and the live side say against it; what stands in the way by its kind must not be
+ * looked into as a table. */
+static enum err_code check_all(struct restore *r, struct err *err)
+{
+    enum err_code code = check_targets(r, err);
+    if (code == ERR_OK)
+        code = objects_choose(r->run, r->control, &r->input, &r->targets, r->options, &r->op, err);
+    if (code != ERR_OK)
+        return code;
+    objects_choose_schemas(r->input.manifest, &r->targets, r->options, &r->op);
+    return check_early(r, err);
+}
 
 /* Looks for all that could stop it later; needs what the targets' own check read of the live side. */
 static enum err_code look_ahead(struct restore *r, struct findings *found, struct err *err)
@@ -382,13 +427,12 @@ static enum err_code join_refusals(const struct findings *found, enum err_code c
 
 static enum err_code look_at_all(struct restore *r, struct findings *found, struct err *err)
 {
-    enum err_code code = stage_open(r->input.src, r->options, &r->input, err);
+    enum err_code code = input_open(r->input.src, r->options, &r->input, err);
     if (code == ERR_OK)
-        code = targets_make(r->input.manifest, r->input.chosen, r->input.ddl_texts, r->options, r->arena,
-                            &r->targets, err);
+        code = targets_make(&r->input, r->options, r->arena, &r->targets, err);
     if (code != ERR_OK)
         return code;
-    code = targets_check(r->control, &r->targets, r->options, err);
+    code = check_all(r, err);
     struct err asking;
     if (code != ERR_OK && code != ERR_REFUSED)
         return code;
@@ -408,38 +452,53 @@ static void tell_findings(struct restore *r, const struct findings *found)
 
 static enum err_code prepare(struct restore *r, struct err *err)
 {
+    const struct restore_options *o = r->options;
     struct findings found = {0};
     enum err_code code = look_at_all(r, &found, err);
     code = join_refusals(&found, code, err);
     tell_findings(r, &found);
     findings_free(&found);
+    if (code == ERR_OK && o->table_count == 0)
+        code = objects_tell_others(r->run, r->control, r->input.manifest, &r->targets, err);
     if (code == ERR_OK)
-        code = plan_operation(r, err);
-    if (code == ERR_OK)
-        code = check_given_schema(r, r->options->staging_schema, err);
-    if (code == ERR_OK)
-        code = check_given_schema(r, r->options->undo_schema, err);
-    return code;
+        code = check_given_schema(r, o->staging_schema, err);
+    return code == ERR_OK ? check_given_schema(r, o->undo_schema, err) : code;
 }
 
 static enum err_code begin(struct restore *r, struct err *err)
 {
-    enum err_code code = lock_targets(r, &r->op, 0, err);
+    enum err_code code = restoring_lock(r, &r->op, 0, err);
     if (code == ERR_OK)
-        code = journal_identify(r->control, r->arena, &r->op, err);
+        code = owner_identify(r->control, r->arena, &r->op, err);
     if (code == ERR_OK)
-        code = journal_sweep(r->control, err);
+        code = remains_sweep(r->control, err);
     r->begun = code == ERR_OK;
     if (code == ERR_OK)
         code = journal_create(r->control, &r->op, err);
     r->journalled = code == ERR_OK;
     if (code == ERR_OK)
-        code = journal_add_connection(r->control, &r->op, db_id(r->control), err);
+        code = owner_add_connection(r->control, &r->op, db_id(r->control), err);
     if (code == ERR_OK)
         code = swap_make_schemas(r->control, &r->op, err);
     if (code == ERR_OK)
         code = fault_point("restore_journalled", ERR_DB, err);
-    return code == ERR_OK ? stage_create(r->control, &r->targets, err) : code;
+    return code == ERR_OK ? stage_create(r->control, &r->op, &r->targets, err) : code;
+}
+
+/* What only the end of a pipe tells: the server, and (in format 1) databases. */
+static enum err_code take_end(struct restore *r, struct err *err)
+{
+    const struct manifest *m = input_manifest(&r->input);
+    enum err_code code = ERR_OK;
+    r->op.server = m->server.version;
+    if (!r->input.stream || m->format >= 2)
+        return ERR_OK;
+    code = targets_add_schemas(&r->targets, m, r->options, err);
+    if (code == ERR_OK) {
+        objects_choose_schemas(m, &r->targets, r->options, &r->op);
+        code = journal_write_plan(r->control, &r->op, err);
+    }
+    return code;
 }
 
 static enum err_code fill(struct restore *r, struct err *err)
@@ -450,18 +509,17 @@ static enum err_code fill(struct restore *r, struct err *err)
     if (code == ERR_OK)
         code = fault_point("restore_loaded", ERR_DB, err);
     if (code == ERR_OK)
-        code = stage_finish_tables(r->run, r->params, r->control, &r->op, &r->input, &r->targets, o->threads,
-                                   err);
+        code = finish_tables(r->run, r->params, r->control, &r->op, &r->input, &r->targets, o->threads, err);
     if (code == ERR_OK && o->verify)
-        code = stage_verify(r->run, r->params, &r->targets, o->threads, err);
+        code = finish_verify(r->run, r->params, &r->targets, o->threads, err);
+    if (code == ERR_OK)
+        code = take_end(r, err);
     if (code != ERR_OK)
         return code;
     r->op.verified = o->verify;
     for (unsigned i = 0; i < r->targets.count; i++)
         r->op.rows += r->targets.items[i].table->rows;
-    code = make_target_schemas(r, err);
-    if (code == ERR_OK)
-        code = journal_set_result(r->control, &r->op, err);
+    code = journal_set_result(r->control, &r->op, err);
     if (code == ERR_OK)
         code = journal_set_state(r->control, &r->op, OPERATION_VERIFIED, 0, err);
     r->op.state = code == ERR_OK ? OPERATION_VERIFIED : r->op.state;
@@ -482,13 +540,14 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
                  r->op.id);
         return;
     }
-    const struct journal_given given = given_schemas(r);
+    const struct remains_given given = restoring_given(r);
     struct err failed;
     enum err_code code = reconnect(r, &failed);
     if (code == ERR_OK && r->journalled)
-        code = journal_end_connections(r->control, &r->op, &failed);
+        code = owner_end_connections(r->control, &r->op, &failed);
     if (code == ERR_OK)
-        code = journal_drop(r->control, &r->op, &given, &failed);
+        code = r->journalled ? restoring_clear(r, &r->op, &failed)
+                             : remains_drop(r->control, &r->op, &given, &failed);
     if (code != ERR_OK)
         log_warn(
             r->run->log,
@@ -497,25 +556,31 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
             r->op.id, failed.text, r->op.id);
 }
 
+static enum err_code tell_plan(struct restore *r, struct restore_result *result)
+{
+    tell_tables(r);
+    swap_plan_tell(r->run, &r->op);
+    restoring_report(&r->op, result);
+    result->restore_id[0] = '\0';
+    for (unsigned i = 0; i < r->targets.count; i++)
+        result->rows += r->targets.items[i].table->rows;
+    return ERR_OK;
+}
+
 static enum err_code restore_fresh(struct restore *r, struct restore_result *result, struct err *err)
 {
     enum err_code code = prepare(r, err);
-    if (code == ERR_OK && r->options->dry_run) {
-        tell_plan(r);
-        result->tables = r->targets.count;
-        for (unsigned i = 0; i < r->targets.count; i++)
-            result->rows += r->targets.items[i].table->rows;
-        return ERR_OK;
-    }
+    if (code == ERR_OK && r->options->dry_run)
+        return tell_plan(r, result);
     if (code == ERR_OK)
         code = begin(r, err);
     if (code == ERR_OK)
         code = fill(r, err);
-    code = stage_explain(&r->input, code, err);
+    code = input_explain(&r->input, code, err);
     if (code == ERR_OK)
-        code = swap(r, &r->op, err);
+        code = restoring_swap(r, &r->op, err);
     if (code == ERR_OK)
-        report(&r->op, result);
+        restoring_report(&r->op, result);
     else
         clean_up(r, code, err);
     return code;
@@ -534,10 +599,10 @@ enum err_code restore_run(const struct run *run, const struct db_params *db, str
     bool finished = false;
     enum err_code code = db_connect(db, run->cancel, &r.control, err);
     if (code == ERR_OK)
-        code = look_for_unfinished(&r, &finished, result, err);
+        code = resume_look(&r, &finished, result, err);
     if (code == ERR_OK && !finished)
         code = restore_fresh(&r, result, err);
-    stage_close(&r.input);
+    input_close(&r.input);
     db_close(r.control);
     arena_free(r.arena);
     return code;
@@ -558,7 +623,7 @@ enum err_code restore_preflight(const struct run *run, const struct db_params *d
         }
         code = ERR_OK;
     }
-    stage_close(&r.input);
+    input_close(&r.input);
     db_close(r.control);
     arena_free(r.arena);
     return code;

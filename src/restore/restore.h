@@ -9,6 +9,7 @@
 #include "core/run.h"
 #include "core/source.h"
 #include "db/conn.h"
+#include "db/create.h"
 
 enum if_exists { IF_EXISTS_SWAP, IF_EXISTS_FAIL, IF_EXISTS_DROP };
 
@@ -23,6 +24,9 @@ struct restore_options {
     unsigned lock_timeout_s; /* how long the swap is tried */
     bool kill_blockers;
     bool assume_no_outside_fks;
+    bool
+        include_referencing; /* foreign keys of tables that are not exchanged come to refer to the new ones */
+    struct definer_rule definer;
     bool resume;
     bool dry_run;
     const char *staging_schema, *undo_schema; /* existing schemas to use; NULL: own ones */
@@ -34,6 +38,7 @@ struct restore_options {
 struct restore_result {
     char restore_id[40];
     unsigned tables;
+    unsigned objects; /* sequences, triggers, views, programs and events that are as the archive says */
     uint64_t rows;
     bool verified; /* every restored table's content checksum was compared */
     bool swapped;
@@ -57,6 +62,7 @@ struct undo_options {
     unsigned lock_timeout_s;
     bool kill_blockers;
     bool assume_no_outside_fks;
+    bool include_referencing;
     bool dry_run;
 };
 
@@ -72,6 +78,9 @@ struct undo_entry {
     char *archive;       /* name or id that was undone */
     char *tables;        /* "a.b, a.c" */
     unsigned table_count;
+    char *objects; /* "sequence a.s, trigger a.b"; what else the operation put in place or removed */
+    unsigned object_count;
+    bool unfinished;     /* swapped, but not all that is behind the swap is done */
     uint64_t undo_bytes; /* data that purge would free */
     bool purgeable;      /* older than the protected time */
 };

@@ -4,6 +4,7 @@ import re
 
 from lib import TestCase, table_digests
 from lib.archive import Archive
+from lib.everything import differences, everything_in
 from lib.paths import ROOT
 
 TABLE = re.compile(r"^\| `(?P<command>[\w -]+?)`(?P<variant>[\w -]*) \| `{1,2}(?P<grant>.+?)`{1,2} \|", re.M)
@@ -118,6 +119,20 @@ class Privileges(TestCase):
         self.assertEqual(table_digests(s, "plain"), before)
         s.dbsafe("undo", "--yes", defaults_file=account)
         self.assertEqual(table_digests(s, "plain"), before)
+
+    def test_restore_of_objects(self):
+        """Over the live database, to definers other than the account; and its undo."""
+        s = self.server
+        before = everything_in(s, "db")
+        account = s.account(*documented("restore"), *documented("restore", "objects"))
+        s.sql("ALTER VIEW db.v AS SELECT 1 id")
+        s.sql("DROP EVENT db.e")
+        changed = everything_in(s, "db")
+        s.dbsafe("restore", self.path, defaults_file=account)
+        self.assertEqual(differences(before, everything_in(s, "db")), [])
+        s.dbsafe("undo", "--yes", defaults_file=account)
+        self.assertEqual(differences(changed, everything_in(s, "db")), [])
+        s.dbsafe("restore", self.path)
 
     def test_restore_without_one(self):
         """Refused before anything is changed, with the GRANT that is missing."""

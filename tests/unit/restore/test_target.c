@@ -1,52 +1,6 @@
 #include "support/test.h"
 
-#include "restore/target.h"
-
-#include <string.h>
-
-#define TABLES_MAX 4
-
-/* ---- an archive in memory ---- */
-
-struct archive {
-    struct manifest manifest;
-    struct manifest_table tables[TABLES_MAX];
-    const char *ddl[TABLES_MAX];
-    bool chosen[TABLES_MAX];
-};
-
-static struct arena *arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena = arena_new();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-static struct manifest_table *add_table(struct archive *a, const char *schema, const char *name,
-                                        uint64_t rows, const char *ddl)
-{
-    unsigned i = a->manifest.table_count++;
-    a->manifest.tables = a->tables;
-    a->tables[i] = (struct manifest_table){.number = i + 1, .schema = schema, .name = name, .rows = rows};
-    a->ddl[i] = ddl;
-    a->chosen[i] = true;
-    return &a->tables[i];
-}
-
-static enum err_code make(struct archive *a, const struct restore_options *options, struct targets *t,
-                          struct err *err)
-{
-    return targets_make(&a->manifest, a->chosen, a->ddl, options, arena, t, err);
-}
+#include "archive_sample.h"
 
 static const char PLAIN[] = "CREATE TABLE `t` (\n  `id` int(11) NOT NULL\n) ENGINE=InnoDB";
 
@@ -253,70 +207,64 @@ static void a_definition_that_cannot_be_read_is_damage(void **state)
     assert_err(make(&a, &o, &t, &err), ERR_DAMAGED, &err);
 }
 
-/* ---- refusals ---- */
+/* ---- sequences ---- */
 
-static void assert_refusals(struct archive *a, const char *want)
+static struct manifest_object *add_sequence(struct archive *a, const char *schema, const char *name)
 {
-    struct restore_options o = {0};
+    unsigned i = a->manifest.object_count++;
+    a->manifest.objects = a->objects;
+    a->objects[i] =
+        (struct manifest_object){.number = i + 1, .kind = OBJECT_SEQUENCE, .schema = schema, .name = name};
+    a->texts[i] = (struct input_text){"CREATE SEQUENCE `x` start with 1", 32};
+    return &a->objects[i];
+}
+
+static void sequences_come_with_the_whole_or_with_a_default(void **state)
+{
+    (void)state;
+    struct archive a = {.ddl = {NULL}};
+    static const struct manifest_name used = {"s", "counted"};
+    const char *const tables[] = {"t"};
+    struct restore_options all = {0}, one = {.tables = tables, .table_count = 1};
     struct targets t;
-    struct err err = {.code = ERR_OK, .text = ""};
-    struct refusals r;
-    assert_ok(make(a, &o, &t, &err), &err);
-    refusals_begin(&r);
-    targets_check_definitions(&t, &r);
-    if (!want) {
-        assert_ok(refusals_end(&r, "restore", &err), &err);
-        return;
-    }
-    assert_err(refusals_end(&r, "restore", &err), ERR_REFUSED, &err);
-    assert_string_equal(err.text, want);
-}
-
-static void all_reasons_come_at_once(void **state)
-{
-    (void)state;
-    static const char *const triggers[] = {"audit", "more"};
-    struct archive a = {.ddl = {NULL}};
-    struct manifest_table *t = add_table(&a, "s", "child", 1, CHILD);
-    t->triggers = triggers;
-    t->trigger_count = 2;
-    add_table(&a, "s", "d", 1, "CREATE TABLE `d` (\n  `id` int(11)\n) ENGINE=InnoDB DATA DIRECTORY='/x/'");
-    add_table(&a, "s", "q", 1,
-              "CREATE TABLE `q` (\n  `id` int(11) DEFAULT nextval(`s`.`sq`),\n"
-              "  CONSTRAINT `f2` FOREIGN KEY (`id`) REFERENCES `o`.`p` (`id`)\n) ENGINE=InnoDB");
-    assert_refusals(
-        &a, "restore: refused, nothing was changed:"
-            "\n  s.child had triggers (audit, ...), which this version does not restore"
-            "\n  s.child: foreign key f leaves the restored tables (to t)"
-            "\n  s.d has a DATA DIRECTORY, which moving a table between databases loses"
-            "\n  s.q: column id takes its default from a sequence, which this version does not restore"
-            "\n  s.q: foreign key f2 leaves its database (to o.p)");
-}
-
-static void words_in_quotes_refuse_nothing(void **state)
-{
-    (void)state;
-    struct archive a = {.ddl = {NULL}};
-    add_table(&a, "s", "t", 1,
-              "CREATE TABLE `t` (\n  `n` varchar(40) DEFAULT 'nextval(x)' COMMENT 'FOREIGN KEY (`a`)'\n"
-              ") ENGINE=InnoDB COMMENT='DATA DIRECTORY=''/x'''");
-    add_table(&a, "s", "child", 1, CHILD);
-    assert_refusals(&a, NULL);
-}
-
-static void long_reasons_do_not_burst(void **state)
-{
-    (void)state;
-    struct refusals r;
     struct err err;
-    char name[3000];
-    memset(name, 'n', sizeof name - 1);
-    name[sizeof name - 1] = '\0';
-    refusals_begin(&r);
-    for (int i = 0; i < 2000; i++)
-        refuse(&r, "%s is in the way", name);
-    assert_int_equal(r.count, 2000);
-    assert_err(refusals_end(&r, "undo", &err), ERR_REFUSED, &err);
+    struct manifest_table *table = add_table(&a, "s", "t", 1, PLAIN);
+    table->sequences = &used;
+    table->sequence_count = 1;
+    add_sequence(&a, "s", "other");
+    add_sequence(&a, "s", "counted");
+    add_sequence(&a, "far", "counted");
+    assert_ok(make(&a, &all, &t, &err), &err);
+    assert_int_equal(t.sequence_count, 3);
+    assert_false(t.sequences[0].is_default);
+    assert_true(t.sequences[1].is_default);
+    assert_false(t.sequences[2].is_default);
+    assert_int_equal(t.schema_count, 2);
+    assert_ok(make(&a, &one, &t, &err), &err);
+    assert_int_equal(t.sequence_count, 1);
+    assert_ptr_equal(t.sequences[0].object, &a.objects[1]);
+}
+
+/* ---- finding ---- */
+
+static void tables_are_found_by_the_names_of_the_archive(void **state)
+{
+    (void)state;
+    struct archive a = {.ddl = {NULL}};
+    const char *const pair[] = {"shop", "new"};
+    struct restore_options o = {.into = pair, .into_count = 1};
+    struct targets t;
+    struct err err;
+    add_plain(&a, "shop", "orders");
+    add_plain(&a, "crm", "people");
+    assert_ok(make(&a, &o, &t, &err), &err);
+    assert_ptr_equal(targets_find(&t, "shop", "orders"), &t.items[0]);
+    assert_null(targets_find(&t, "new", "orders"));
+    assert_null(targets_find(&t, "shop", "people"));
+    assert_string_equal(targets_map(&t, "shop"), "new");
+    assert_string_equal(targets_map(&t, "crm"), "crm");
+    assert_null(targets_map(&t, "new"));
+    assert_int_equal(targets_schema_index(&t, "crm"), 1);
 }
 
 int main(void)
@@ -331,9 +279,8 @@ int main(void)
         cmocka_unit_test(some_tables_keep_all_their_keys),
         cmocka_unit_test(parents_in_the_set_keep_their_keys),
         cmocka_unit_test(a_definition_that_cannot_be_read_is_damage),
-        cmocka_unit_test(all_reasons_come_at_once),
-        cmocka_unit_test(words_in_quotes_refuse_nothing),
-        cmocka_unit_test(long_reasons_do_not_burst),
+        cmocka_unit_test(sequences_come_with_the_whole_or_with_a_default),
+        cmocka_unit_test(tables_are_found_by_the_names_of_the_archive),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -1,0 +1,45 @@
+/*
+ * One run of restore, for the files that carry it out (restore.c, resume.c).
+ */
+#ifndef DBSAFE_RESTORE_RESTORING_H
+#define DBSAFE_RESTORE_RESTORING_H
+
+#include "restore/operation.h"
+#include "restore/remains.h"
+#include "restore/steps.h"
+#include "restore/target.h"
+
+/* How long the connections of a run that died may take to end. */
+#define LOCK_WAIT_S 10
+
+struct restore {
+    const struct run *run;
+    const struct db_params *params;
+    const struct restore_options *options;
+    struct db_conn *control;
+    struct input input;
+    struct arena *arena;
+    struct targets targets;
+    struct operation op;
+    bool begun;      /* something of op may stand on the server */
+    bool journalled; /* its journal is whole */
+};
+
+/* What of the options decides which tables are exchanged and how: --resume must mean the same. */
+const char *restoring_wishes(struct restore *r);
+struct remains_given restoring_given(const struct restore *r);
+/* Takes the locks of all schemas that op works on. */
+enum err_code restoring_lock(struct restore *r, const struct operation *op, unsigned wait_s, struct err *err);
+/* Plans and carries out the swap of a verified staging, and everything behind it. */
+enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err);
+/* Everything behind a swap that is done. */
+enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err);
+/* Removes all that an unswapped operation left, journal included. */
+enum err_code restoring_clear(struct restore *r, struct operation *op, struct err *err);
+void restoring_report(const struct operation *op, struct restore_result *result);
+
+/* Looks for unfinished restores: tells of them, or with --resume finishes the newest.  *finished: by that the
+ * restore that was asked for is done. */
+enum err_code resume_look(struct restore *r, bool *finished, struct restore_result *result, struct err *err);
+
+#endif

@@ -1,0 +1,360 @@
+/* Programs, views and events against what is there; schemas; what the account may do. */
+#include "restore/swap_plan_parts.h"
+
+#include "db/catalog.h"
+#include "db/quote.h"
+#include "restore/definition.h"
+#include "restore/schemas.h"
+
+#include <string.h>
+
+#define SQL_MAX_BYTES ((size_t)1 << 20)
+
+/* ---- triggers ---- */
+
+/* A trigger's name is the schema's: one of a table that stays may hold it. */
+static enum err_code look_at_trigger_name(struct planner *p, const struct definition *d, struct err *err)
+{
+    struct buf sql, table;
+    bool found;
+    buf_init(&sql, SQL_MAX_BYTES);
+    buf_init(&table, 1024);
+    buf_put(&sql, "SELECT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA=");
+    db_quote_text(&sql, d->object.schema);
+    buf_put(&sql, " AND TRIGGER_NAME=");
+    db_quote_text(&sql, d->object.name);
+    enum err_code code = db_scalar(p->control, buf_cstr(&sql), &table, &found, err);
+    if (code == ERR_OK && found && operation_find(p->op, d->object.schema, buf_cstr(&table)) < 0)
+        refuse(p->refusals,
+               "trigger %s.%s cannot come back: %s has one of that name now, and is not exchanged",
+               d->object.schema, d->object.name, buf_cstr(&table));
+    buf_free(&sql);
+    buf_free(&table);
+    return code;
+}
+
+/* ---- programs, views, events ---- */
+
+/* *broken: the one that is there cannot be selected from, so that no statement makes it again. */
+static enum err_code look_at_view_name(struct planner *p, const struct definition *d, bool *broken,
+                                       struct err *err)
+{
+    struct catalog_table *tables;
+    unsigned count = 0;
+    enum err_code code =
+        catalog_tables(p->control, p->arena, d->object.schema, d->object.name, &tables, &count, err);
+    if (code == ERR_OK && d->text && count && tables[0].kind != CATALOG_VIEW)
+        refuse(p->refusals, "view %s.%s cannot come back: a %s of that name is there now", d->object.schema,
+               d->object.name, tables[0].kind == CATALOG_TABLE ? "table" : "sequence");
+    *broken = code == ERR_OK && count && tables[0].broken;
+    return code;
+}
+
+/* To replace a package drops its body. */
+static bool body_goes(const struct planner *p, unsigned made)
+{
+    const struct definition *d = &p->op->made[made];
+    for (unsigned i = 0; i < p->op->made_count && d->object.kind == OBJECT_PACKAGE_BODY; i++) {
+        const struct definition *package = &p->op->made[i];
+        if (package->object.kind == OBJECT_PACKAGE && p->replaces[i] &&
+            strcmp(package->object.name, d->object.name) == 0 &&
+            strcmp(package->object.schema, d->object.schema) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum err_code compare_object(struct planner *p, unsigned i, struct err *err)
+{
+    const struct definition *d = &p->op->made[i];
+    struct definition now;
+    bool broken = false;
+    enum err_code code = ERR_OK;
+    if (d->object.kind == OBJECT_VIEW)
+        code = look_at_view_name(p, d, &broken, err);
+    if (code == ERR_OK)
+        code = definitions_read(p->now, d->object.kind, d->object.schema, d->object.name, &now, err);
+    if (code != ERR_OK)
+        return code;
+    now.object.broken = broken;
+    if (now.text && d->text && definition_equal(&now, d) && !body_goes(p, i))
+        return ERR_OK; /* it binds by name: it stays as it is */
+    if (!now.text && !d->text)
+        return ERR_OK;
+    swap_plan_keep(p, &now);
+    p->makes[i] = !now.text;
+    p->drops[i] = !d->text;
+    p->replaces[i] = now.text && d->text;
+    return ERR_OK;
+}
+
+/* A package that is replaced and has no body in the archive loses the one that it has. */
+static enum err_code keep_lost_body(struct planner *p, unsigned i, struct err *err)
+{
+    const struct definition *d = &p->op->made[i];
+    struct definition body;
+    for (unsigned k = 0; k < p->op->made_count; k++)
+        if (p->op->made[k].object.kind == OBJECT_PACKAGE_BODY &&
+            strcmp(p->op->made[k].object.name, d->object.name) == 0 &&
+            strcmp(p->op->made[k].object.schema, d->object.schema) == 0)
+            return ERR_OK;
+    enum err_code code =
+        definitions_read(p->now, OBJECT_PACKAGE_BODY, d->object.schema, d->object.name, &body, err);
+    if (code == ERR_OK && body.text)
+        swap_plan_keep(p, &body);
+    return code;
+}
+
+enum err_code swap_plan_objects(struct planner *p, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < p->op->made_count; i++) {
+        const struct definition *d = &p->op->made[i];
+        if (d->object.kind == OBJECT_TRIGGER) {
+            code = look_at_trigger_name(p, d, err);
+            continue;
+        }
+        code = compare_object(p, i, err);
+        if (code == ERR_OK && d->object.kind == OBJECT_PACKAGE && (p->replaces[i] || p->drops[i]))
+            code = keep_lost_body(p, i, err);
+    }
+    return code;
+}
+
+/* ---- schemas ---- */
+
+/* Whether an object has to be made under another collation than its schema has. */
+static bool lends(const struct operation *op, const struct schema_change *s)
+{
+    for (unsigned i = 0; i < op->made_count; i++)
+        if (op->made[i].text && op->made[i].object.db_collation &&
+            strcmp(op->made[i].object.schema, s->schema) == 0 &&
+            (!s->before.collation || strcmp(op->made[i].object.db_collation, s->before.collation) != 0))
+            return true;
+    return false;
+}
+
+/* What was not there when this operation began was made by it. */
+enum err_code swap_plan_schemas(struct planner *p, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < p->op->schema_change_count; i++) {
+        struct schema_change *s = &p->op->schema_changes[i];
+        if (s->before.charset)
+            code = schemas_read(p->control, p->arena, s->schema, &s->before, err);
+        if (s->keeps)
+            s->after = s->before;
+    }
+    return code;
+}
+
+/* ---- privileges ---- */
+
+struct need {
+    enum privilege privilege;
+    const char *why;
+};
+
+static void demand(struct planner *p, const struct need *n, const char *schema, const char *table)
+{
+    struct buf on;
+    if (grants_have(p->grants, n->privilege, schema, table))
+        return;
+    buf_init(&on, 1024);
+    db_quote_name(&on, schema);
+    buf_put(&on, ".");
+    if (table)
+        db_quote_name(&on, table);
+    else
+        buf_put(&on, "*");
+    refuse(p->refusals, "this account may not %s: GRANT %s ON %s TO %s", n->why,
+           privilege_name(n->privilege, true), buf_cstr(&on), grants_account(p->grants));
+    buf_free(&on);
+}
+
+/* Told once a schema and privilege: the first object that needs it. */
+static bool was_demanded(const struct planner *p, unsigned made, enum object_kind kind)
+{
+    for (unsigned i = 0; i < made; i++)
+        if (p->op->made[i].object.kind == kind &&
+            strcmp(p->op->made[i].object.schema, p->op->made[made].object.schema) == 0)
+            return true;
+    return false;
+}
+
+static void demand_for_object(struct planner *p, unsigned i)
+{
+    static const struct need needs[OBJECT_KINDS][2] = {
+        [OBJECT_PACKAGE] = {{PRIV_CREATE_ROUTINE, "create packages"},
+                            {PRIV_ALTER_ROUTINE, "replace packages"}},
+        [OBJECT_PACKAGE_BODY] = {{PRIV_CREATE_ROUTINE, "create packages"},
+                                 {PRIV_ALTER_ROUTINE, "replace packages"}},
+        [OBJECT_FUNCTION] = {{PRIV_CREATE_ROUTINE, "create functions"},
+                             {PRIV_ALTER_ROUTINE, "replace functions"}},
+        [OBJECT_PROCEDURE] = {{PRIV_CREATE_ROUTINE, "create procedures"},
+                              {PRIV_ALTER_ROUTINE, "replace procedures"}},
+        [OBJECT_VIEW] = {{PRIV_CREATE_VIEW, "create views"}, {PRIV_DROP, "replace views"}},
+        [OBJECT_TRIGGER] = {{PRIV_TRIGGER, "create triggers"},
+                            {PRIV_LOCK_TABLES, "lock tables with triggers"}},
+        [OBJECT_EVENT] = {{PRIV_EVENT, "create events"}, {PRIV_EVENT, "create events"}},
+    };
+    const struct definition *d = &p->op->made[i];
+    bool changes = d->object.kind == OBJECT_TRIGGER || p->makes[i] || p->replaces[i] || p->drops[i];
+    if (!changes || was_demanded(p, i, d->object.kind))
+        return;
+    demand(p, &needs[d->object.kind][0], d->object.schema, NULL);
+    if (d->object.kind != OBJECT_EVENT && (d->object.kind == OBJECT_TRIGGER || !p->makes[i]))
+        demand(p, &needs[d->object.kind][1], d->object.schema, NULL);
+}
+
+/* "`app`@`%`" of SHOW GRANTS as an object's definer has it. */
+static const char *own_account(struct planner *p, struct err *err, enum err_code *code)
+{
+    struct buf account;
+    buf_init(&account, 1024);
+    *code = db_scalar(p->control, "SELECT CURRENT_USER()", &account, NULL, err);
+    const char *own = arena_strdup(p->arena, buf_cstr(&account));
+    buf_free(&account);
+    return own;
+}
+
+static bool is_of_another(const struct definition *d, const char *own)
+{
+    return d->text && !(d->object.definer && strcmp(d->object.definer, own) == 0);
+}
+
+static void refuse_definers(struct planner *p, const char *own)
+{
+    unsigned others = 0;
+    const struct definition *first = NULL;
+    for (unsigned i = 0; i < p->op->made_count; i++) {
+        const struct definition *d = &p->op->made[i];
+        if ((d->object.kind == OBJECT_TRIGGER || p->makes[i] || p->replaces[i]) && is_of_another(d, own))
+            first = others++ ? first : d;
+    }
+    if (others == 0)
+        return;
+    struct buf name;
+    buf_init(&name, 1024);
+    definition_describe(first, &name);
+    refuse(p->refusals,
+           "%u objects have another definer than this account (%s: %s), and it may not make any for others:"
+           " GRANT SET USER ON *.* TO %s, or say --definer current to make them its own",
+           others, buf_cstr(&name), first->object.definer ? first->object.definer : "?",
+           grants_account(p->grants));
+    buf_free(&name);
+}
+
+static void warn_of_kept_definers(const struct planner *p, const char *own)
+{
+    unsigned others = 0;
+    for (unsigned i = 0; i < p->op->kept_count; i++)
+        others += is_of_another(&p->op->kept[i], own);
+    if (others)
+        log_warn(p->run->log,
+                 "%u of the objects that are replaced have another definer than this account, which may not"
+                 " make any for others: an undo needs another account, or GRANT SET USER ON *.* TO %s",
+                 others, grants_account(p->grants));
+}
+
+static enum err_code check_definers(struct planner *p, struct err *err)
+{
+    enum err_code code;
+    const char *own = own_account(p, err, &code);
+    if (code != ERR_OK || grants_have(p->grants, PRIV_SUPER, NULL, NULL) ||
+        grants_have(p->grants, PRIV_SET_USER, NULL, NULL))
+        return code;
+    refuse_definers(p, own);
+    /* Told once: by the first of two plans. */
+    if (p->options->incoming)
+        warn_of_kept_definers(p, own);
+    return ERR_OK;
+}
+
+/* As far as this account may look: an object whose definer is not there fails when it is used. */
+static enum err_code definer_exists(struct planner *p, const char *definer, bool *exists, bool *known,
+                                    struct err *err)
+{
+    const char *at = strrchr(definer, '@');
+    struct buf sql, found;
+    buf_init(&sql, SQL_MAX_BYTES);
+    buf_init(&found, 64);
+    buf_put(&sql, "SELECT COUNT(*) FROM mysql.user WHERE CAST(User AS BINARY)=");
+    db_quote_text(&sql, arena_strndup(p->arena, definer, at ? (size_t)(at - definer) : strlen(definer)));
+    buf_put(&sql, " AND Host=");
+    db_quote_text(&sql, at ? at + 1 : "");
+    enum err_code code = db_scalar(p->control, buf_cstr(&sql), &found, NULL, err);
+    *known = code == ERR_OK;
+    *exists = code == ERR_OK && strcmp(buf_cstr(&found), "0") != 0;
+    buf_free(&sql);
+    buf_free(&found);
+    return code == ERR_DB ? ERR_OK : code;
+}
+
+static bool named_before(const struct planner *p, unsigned made)
+{
+    for (unsigned i = 0; i < made; i++)
+        if (p->op->made[i].text && p->op->made[i].object.definer &&
+            strcmp(p->op->made[i].object.definer, p->op->made[made].object.definer) == 0)
+            return true;
+    return false;
+}
+
+static enum err_code warn_of_definers(struct planner *p, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    bool exists, known = true;
+    for (unsigned i = 0; code == ERR_OK && known && i < p->op->made_count; i++) {
+        const char *definer = p->op->made[i].object.definer;
+        if (!p->op->made[i].text || !definer || !definer[0] || named_before(p, i))
+            continue;
+        code = definer_exists(p, definer, &exists, &known, err);
+        if (code == ERR_OK && known && !exists)
+            log_warn(
+                p->run->log,
+                "the definer %s of restored objects does not exist on this server: they fail when they are"
+                " used; CREATE USER, or --definer",
+                definer);
+    }
+    return code;
+}
+
+static void demand_for_key(struct planner *p, const struct foreign_key *k)
+{
+    static const struct need references = {PRIV_REFERENCES, "add foreign keys to a table"},
+                             alter = {PRIV_ALTER, "change the foreign keys of a table"},
+                             lock = {PRIV_LOCK_TABLES, "lock a table while foreign keys to it change hands"},
+                             look = {PRIV_SELECT, "look for rows that a foreign key refers to"};
+    if (k->parent_missing)
+        return;
+    if (k->role == KEY_INSIDE) {
+        const struct exchange *x = &p->op->exchanges[k->exchange];
+        demand(p, &alter, x->schema, x->name);
+        demand(p, &references, x->schema, NULL);
+        return;
+    }
+    if (k->role == KEY_CHILD) {
+        demand(p, &alter, k->schema, k->name);
+        demand(p, &look, k->schema, k->name);
+    } else {
+        demand(p, &lock, k->parent_schema, NULL);
+        demand(p, &look, k->parent_schema, k->parent_name);
+    }
+    if (k->role != KEY_LEAVE)
+        demand(p, &references, k->parent_schema, k->parent_name);
+}
+
+enum err_code swap_plan_privileges(struct planner *p, struct err *err)
+{
+    for (unsigned i = 0; i < p->op->made_count; i++)
+        demand_for_object(p, i);
+    for (unsigned i = 0; i < p->op->key_count; i++)
+        demand_for_key(p, &p->op->keys[i]);
+    enum err_code code = check_definers(p, err);
+    return code == ERR_OK && (p->options->incoming || p->op->is_undo) ? warn_of_definers(p, err) : code;
+}
+
+bool swap_plan_lends_collation(const struct planner *p, unsigned schema_change)
+{
+    return lends(p->op, &p->op->schema_changes[schema_change]);
+}

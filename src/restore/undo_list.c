@@ -1,0 +1,201 @@
+/* What can be undone, and dropping what is too old for it. */
+#include "restore/undoing.h"
+
+#include "core/mem.h"
+#include "db/catalog.h"
+#include "restore/journal_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Undo data is never deleted before this. */
+#define PROTECTED_MS    ((int64_t)48 * 3600 * 1000)
+#define NAMES_MAX_BYTES ((size_t)1 << 20)
+/* Error numbers of the server. */
+#define NO_SUCH_TABLE  1146
+#define NO_SUCH_SCHEMA 1049
+
+static uint64_t kept_bytes(struct undo *u, const struct operation *op)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < op->schema_count; i++) {
+        struct catalog_table *tables;
+        unsigned count = 0;
+        if (catalog_tables(u->control, u->arena, op->schemas[i], NULL, &tables, &count, NULL) != ERR_OK)
+            continue;
+        for (unsigned k = 0; k < count; k++)
+            bytes += tables[k].data_bytes;
+    }
+    return bytes;
+}
+
+/* Behind the swap something is left to do: old tables may still stand in the live database. */
+static bool is_unfinished(const struct operation *op)
+{
+    bool behind = false, left = false;
+    for (unsigned i = 0; i < op->step_count; i++) {
+        left |= behind && !op->steps[i].done;
+        behind |= op->steps[i].kind == STEP_SWAP;
+    }
+    return op->swapped && op->state < OPERATION_SWAPPED && left;
+}
+
+static bool is_old(const struct undo *u, const struct operation *op)
+{
+    return op->swapped && op->swapped_ms > 0 && clock_wall_ms(u->run->clock) - op->swapped_ms >= PROTECTED_MS;
+}
+
+/* op's plan was read. */
+static bool is_purgeable(const struct undo *u, const struct operation *op)
+{
+    return is_old(u, op) && (!is_unfinished(op) || undoing_was_undone(u, op));
+}
+
+/* "a.b, a.c" of the tables; "sequence a.s, trigger a.t" of all else. */
+static void name_contents(const struct operation *op, struct undo_entry *e, struct buf *tables,
+                          struct buf *objects)
+{
+    for (unsigned i = 0; i < op->exchange_count; i++) {
+        const struct exchange *x = &op->exchanges[i];
+        bool table = x->kind == EXCHANGE_TABLE;
+        struct buf *out = table ? tables : objects;
+        buf_addf(out, NULL, "%s%s%s.%s", out->len ? ", " : "", table ? "" : "sequence ", x->schema, x->name);
+        e->table_count += table;
+        e->object_count += !table;
+    }
+    for (unsigned i = 0; i < op->made_count; i++) {
+        struct buf name;
+        buf_init(&name, 1024);
+        definition_describe(&op->made[i], &name);
+        buf_addf(objects, NULL, "%s%s", objects->len ? ", " : "", buf_cstr(&name));
+        buf_free(&name);
+        e->object_count++;
+    }
+}
+
+static enum err_code fill_entry(struct undo *u, struct operation *op, struct undo_entry *e, struct err *err)
+{
+    struct buf tables, objects;
+    enum err_code code = journal_read_plan(u->control, u->arena, op, err);
+    if (code != ERR_OK)
+        return code;
+    buf_init(&tables, NAMES_MAX_BYTES);
+    buf_init(&objects, NAMES_MAX_BYTES);
+    name_contents(op, e, &tables, &objects);
+    snprintf(e->restore_id, sizeof e->restore_id, "%s", op->id);
+    snprintf(e->kind, sizeof e->kind, "%s", op->is_undo ? "undo" : "restore");
+    enum operation_state state = undoing_was_undone(u, op) ? OPERATION_UNDONE
+                                 : op->swapped             ? OPERATION_SWAPPED
+                                                           : op->state;
+    snprintf(e->state, sizeof e->state, "%s", operation_state_name(state));
+    if (op->swapped_ms)
+        clock_format_iso(op->swapped_ms, e->swapped_at);
+    e->archive = xstrdup(op->archive);
+    e->tables = xstrdup(buf_cstr(&tables));
+    e->objects = xstrdup(buf_cstr(&objects));
+    e->unfinished = is_unfinished(op) && state == OPERATION_SWAPPED;
+    e->undo_bytes = kept_bytes(u, op);
+    e->purgeable = is_purgeable(u, op);
+    buf_free(&tables);
+    buf_free(&objects);
+    return ERR_OK;
+}
+
+enum err_code undo_list(const struct run *run, const struct db_params *db, struct undo_entry **entries,
+                        unsigned *count, struct err *err)
+{
+    struct undo u;
+    *entries = NULL;
+    *count = 0;
+    enum err_code code = undoing_open(&u, run, db, NULL, err);
+    if (code == ERR_OK) {
+        *entries = xcalloc(u.op_count + 1, sizeof **entries);
+        for (unsigned i = u.op_count; code == ERR_OK && i-- > 0;) {
+            code = fill_entry(&u, &u.ops[i], &(*entries)[*count], err);
+            *count += code == ERR_OK;
+            if (code == ERR_DB &&
+                (db_errno(u.control) == NO_SUCH_TABLE || db_errno(u.control) == NO_SUCH_SCHEMA))
+                code = ERR_OK; /* another run is just removing it */
+        }
+    }
+    undoing_close(&u);
+    return code;
+}
+
+void undo_list_free(struct undo_entry *entries, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        free(entries[i].archive);
+        free(entries[i].tables);
+        free(entries[i].objects);
+    }
+    free(entries);
+}
+
+static enum err_code purge_one(struct undo *u, struct operation *op, bool dry_run, struct err *err)
+{
+    log_info(u->run->log, "%s the undo data of %s %s (%u tables and sequences, %u definitions)",
+             dry_run ? "would drop" : "dropping", op->is_undo ? "undo" : "restore", op->id,
+             op->exchange_count, op->kept_count);
+    if (dry_run)
+        return ERR_OK;
+    if (undoing_was_undone(u, op))
+        op->state = OPERATION_UNDONE;
+    enum err_code code = undoing_lock(u, op, err);
+    if (code == ERR_OK)
+        code = remains_drop(u->control, op, &u->given, err);
+    if (code != ERR_DB_RETRY)
+        return code;
+    err->code = ERR_TIMEOUT;
+    err_wrap(err, "purge %s", op->id);
+    return err_hint(err, "; another session uses the kept tables (SHOW PROCESSLIST); end it, or purge later");
+}
+
+/* Whether the user may have this one purged. */
+static enum err_code check_purge(struct undo *u, const char *restore_id, struct err *err)
+{
+    struct operation *op;
+    enum err_code code = undoing_find(u, restore_id, &op, err);
+    if (code == ERR_OK)
+        code = journal_read_plan(u->control, u->arena, op, err);
+    if (code == ERR_OK && !is_old(u, op))
+        code =
+            err_set(err, ERR_REFUSED, "purge %s: undo data is kept for 48 hours after the swap%s", restore_id,
+                    op->swapped ? "" : "; this one was never swapped: `dbsafe undo ID` clears it away");
+    else if (code == ERR_OK && !is_purgeable(u, op))
+        code = err_set(
+            err, ERR_REFUSED,
+            "purge %s: not all that is behind its swap was done, and old tables may still stand in the"
+            " live database: `dbsafe %s` first",
+            restore_id, op->is_undo ? "undo" : "restore --resume");
+    return code;
+}
+
+enum err_code undo_purge(const struct run *run, const struct db_params *db,
+                         const struct undo_options *options, unsigned *purged, struct err *err)
+{
+    struct undo u;
+    const char *id = options->restore_id;
+    *purged = 0;
+    enum err_code code = undoing_open(&u, run, db, NULL, err), refused = ERR_OK;
+    u.given = (struct remains_given){options->staging_schema, options->undo_schema};
+    if (code == ERR_OK && id)
+        code = check_purge(&u, id, err);
+    for (unsigned i = 0; code == ERR_OK && i < u.op_count; i++) {
+        struct operation *op = &u.ops[i];
+        if ((id && strcmp(op->id, id) != 0) || !is_old(&u, op))
+            continue;
+        code = journal_read_plan(u.control, u.arena, op, err);
+        if (code != ERR_OK || !is_purgeable(&u, op))
+            continue;
+        code = purge_one(&u, op, options->dry_run, err);
+        *purged += code == ERR_OK;
+        if (code == ERR_REFUSED) {
+            refused = code;
+            code = ERR_OK;
+        }
+    }
+    undoing_close(&u);
+    return code != ERR_OK ? code : refused;
+}
