@@ -3,6 +3,7 @@
 #include "cli/config.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "recovery/keeper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -92,10 +93,14 @@ static enum err_code run_working(struct cli *cli, struct log *log, struct err *e
         .log = log, .cancel = cancel_new(), .clock = clock, .progress = &progress, .run_id = run_id};
     cli->run = &run;
     cli->started_ms = clock_monotonic_ms(clock);
-    code = signals_start(&run, &signals, err);
+    if (command->wants_keeper && command->wants_keeper(cli->options))
+        code = keeper_start(&cli->keeper, err);
+    if (code == ERR_OK)
+        code = signals_start(&run, &signals, err);
     if (code == ERR_OK)
         code = command->run(cli, err);
     signals_stop(signals);
+    keeper_free(cli->keeper);
     code = prefer_signal(run.cancel, code, err);
     cancel_free(run.cancel);
     cli->run = NULL;
