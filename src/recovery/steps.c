@@ -28,12 +28,17 @@ static void take_phase(void *arg, const char *phase)
         add(s, phase, 1);
 }
 
+void steps_resume(struct steps *s)
+{
+    s->run->progress->on_phase_arg = s;
+    s->run->progress->on_phase = take_phase;
+}
+
 void steps_begin(struct steps *s, const struct run *run)
 {
     *s = (struct steps){
         .run = run, .origin_ms = clock_monotonic_ms(run->clock), .started_ms = clock_wall_ms(run->clock)};
-    run->progress->on_phase_arg = s;
-    run->progress->on_phase = take_phase;
+    steps_resume(s);
 }
 
 void steps_next(struct steps *s, const char *name)

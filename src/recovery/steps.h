@@ -33,6 +33,8 @@ void steps_begin(struct steps *s, const struct run *run);
 /* Ends the step that runs and starts the next, for the progress bar too; name is a static string.  More than
  * STEPS_MAX are left out. */
 void steps_next(struct steps *s, const char *name);
+/* Takes run->progress's notices again, behind a layer below that timed its own steps. */
+void steps_resume(struct steps *s);
 /* Ends the last step and takes no more notices. */
 void steps_end(struct steps *s);
 /* Milliseconds from the first step to the end of the last, or to now. */
