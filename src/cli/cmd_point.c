@@ -240,7 +240,7 @@ static bool wants_keeper(const struct options *o)
 const struct command command_point = {
     .id = COMMAND_POINT,
     .name = "point",
-    .operands = "create NAME DB | DB.TABLE ... | list | show NAME | delete NAME",
+    .operands = "create NAME DB... | list | show NAME | delete NAME",
     .summary = "recovery points: what a rollback goes back to",
     .description = "A recovery point binds under one name an archive of the tables, verified and restored in "
                    "a drill, an RDS "
