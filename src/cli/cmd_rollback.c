@@ -134,6 +134,8 @@ static enum err_code answer(struct cli *cli, const struct rollback_result *r, co
     json_out_string(&j, "html", html);
     json_out_string(&j, "json", json);
     json_out_object_close(&j);
+    if (r->failed.code != ERR_OK)
+        output_json_error(&j, &r->failed);
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);
     return code;

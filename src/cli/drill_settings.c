@@ -1,6 +1,7 @@
 #include "cli/drill_settings.h"
 
 #include "cli/settings.h"
+#include "core/environment.h"
 
 #include <stdlib.h>
 #include <unistd.h>

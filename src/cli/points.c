@@ -3,6 +3,7 @@
 #include "cli/locate.h"
 #include "cli/output.h"
 #include "cli/settings.h"
+#include "core/environment.h"
 #include "core/mem.h"
 
 #include <inttypes.h>

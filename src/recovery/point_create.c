@@ -146,6 +146,12 @@ static enum err_code record(struct creating *c, const char *fault, struct err *e
 
 /* ---- the server ---- */
 
+/* The record has whole seconds. */
+static int64_t now_ms(const struct creating *c)
+{
+    return clock_wall_ms(c->run->clock) / 1000 * 1000;
+}
+
 static bool is_fresh(const struct creating *c, int64_t at_ms)
 {
     return clock_wall_ms(c->run->clock) - at_ms < POINT_FRESH_MS && fault_errno("point_stale") == 0;
@@ -163,8 +169,10 @@ static enum err_code take_coordinates(struct creating *c, struct coordinates *ou
     return code;
 }
 
+/* What is taken from now on is the point: its protection begins here, whenever a first run was. */
 static enum err_code coordinates_before(struct creating *c, struct err *err)
 {
+    c->point->created_ms = now_ms(c);
     c->point->after = (struct coordinates){.at_ms = 0};
     if (c->point->snapshot.id && c->point->before.at_ms) /* before the snapshot, too */
         return ERR_OK;
@@ -393,16 +401,15 @@ static enum err_code begin_snapshot(struct creating *c, struct err *err)
         return s->ops->create(s, p->instance, p->cluster, p->id, c->point->name, err);
     steps_next(&c->out->steps, "beginning the snapshot");
     enum err_code code = ERR_OK;
-    int64_t now_ms = clock_wall_ms(c->run->clock);
     if (code == ERR_OK)
         code = s->ops->check(s, p->instance, &p->cluster, err);
     if (code == ERR_OK)
-        code = s->ops->make_id(s, c->point->name, now_ms, id, err);
+        code = s->ops->make_id(s, c->point->name, now_ms(c), id, err);
     if (code != ERR_OK)
         return code;
     p->id = arena_strdup(c->point->arena, id);
     p->arn = NULL;
-    p->requested_ms = now_ms;
+    p->requested_ms = now_ms(c);
     p->available_ms = 0;
     code = record(c, "point_snapshot_named", err);
     if (code == ERR_OK)
@@ -431,7 +438,7 @@ static enum err_code finish_snapshot(struct creating *c, struct err *err)
 static enum err_code complete(struct creating *c, struct err *err)
 {
     struct point *p = c->point;
-    p->completed_ms = clock_wall_ms(c->run->clock) / 1000 * 1000;
+    p->completed_ms = now_ms(c);
     p->expires_ms = p->keep ? 0 : p->completed_ms + c->request->expires_after_ms;
     p->state = POINT_COMPLETE;
     p->owner = NULL;

@@ -81,7 +81,7 @@ void report_put_json(const struct rollback_result *r, struct json_out *j)
     json_out_bool(j, "within_rto", counted_ms <= r->rto_ms);
     json_out_bool(j, "dry_run", r->dry_run);
     steps_put_json(&r->steps, j);
-    json_out_string(j, "error", r->failed.code != ERR_OK ? r->failed.text : NULL);
+    json_out_string(j, "failure", r->failed.code != ERR_OK ? r->failed.text : NULL);
 }
 
 /* ---- HTML ---- */

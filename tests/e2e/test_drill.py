@@ -224,21 +224,39 @@ class Verdicts(DrillCase):
         finally:
             self.archive.write_bytes(data)
 
-    def test_rows_that_are_not_the_dumped_ones(self):
-        """Someone changes a row in the throw-away server before the last comparison."""
-        self.drill()
+    def drill_meddled_with(self, statement, *args):
+        """Someone changes something in the throw-away server before the last comparison."""
         sql = self.server.folder / "account.sql"
         sql.write_text("CREATE USER tester@localhost IDENTIFIED BY 'drill-tester-pw';\nGRANT ALL ON *.* TO tester@localhost;\n")
-        running = self.start("--json", "--drill-option", f"init-file={sql}", fault="stop:drill_restored")
+        running = self.start("--json", "--drill-option", f"init-file={sql}", *args, fault="stop:drill_restored")
         wait_until(running.stopped, what="the stop")
         socket, = self.folder.glob("dbsafe-drill-*/run/s")
         connection = pymysql.connect(unix_socket=str(socket), user="tester", password="drill-tester-pw", autocommit=True)
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE glpi_select.chatbot_users SET login=CONCAT(login,'x') ORDER BY id LIMIT 1")
-            self.assertEqual(cursor.rowcount, 1)
+            cursor.execute(statement)
         connection.close()
         running.signal(signal.SIGCONT)
-        result = process.expect(running.finish(), 7)
+        return running.finish()
+
+    def test_a_definition_in_other_words(self):
+        """That is a failure, unless the drill's server is of another series than the archive's."""
+        change = "ALTER TABLE glpi_select.chatbot_users COMMENT='other words'"
+        result = process.expect(self.drill_meddled_with(change), 7)
+        self.assertEqual([p["where"] for p in result.json["drill"]["problems"]], ["glpi_select.chatbot_users"])
+        older = ("--drill-option", "version=10.6.18-MariaDB")
+        result = process.expect(self.drill_meddled_with(change, *older), 0)
+        self.assertIs(result.json["drill"]["passed"], True)
+        self.assertEqual(result.json["drill"]["server_version"], "10.6.18-MariaDB")
+        self.assertIn("is older (10.6)", result.err)
+        self.assertIn("other words", result.err)
+        self.assertEqual([p["where"] for p in json.loads(self.attestation.read_text())["problems"]], ["glpi_select.chatbot_users"])
+        # Rows are another matter.
+        process.expect(self.drill_meddled_with("DELETE FROM glpi_select.chatbot_messages LIMIT 1", *older), 7)
+
+    def test_rows_that_are_not_the_dumped_ones(self):
+        self.drill()
+        result = process.expect(
+            self.drill_meddled_with("UPDATE glpi_select.chatbot_users SET login=CONCAT(login,'x') ORDER BY id LIMIT 1"), 7)
         self.assertIs(result.json["drill"]["passed"], False)
         self.assertEqual([p["where"] for p in result.json["drill"]["problems"]], ["glpi_select.chatbot_users"])
         attested = json.loads(self.attestation.read_text())

@@ -12,7 +12,7 @@ from lib.archive import Archive
 from lib.compare import table_digests
 
 KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export",
-        "restore_id", "tables", "rows", "verified", "swapped", "seconds", "waited", "rto", "within_rto", "dry_run", "steps", "error",
+        "restore_id", "tables", "rows", "verified", "swapped", "seconds", "waited", "rto", "within_rto", "dry_run", "steps", "failure",
         "report"}
 MIGRATION = """
 USE glpi_select;
@@ -204,7 +204,8 @@ class Rollback(RollbackCase):
             self.assertEqual(self.live(), "migrated")
         blocker.close()
         self.assertEqual(result.json["verdict"], "failed")
-        self.assertIn("error", result.json)
+        self.assertEqual(result.json["error"]["exit"], 13)
+        self.assertIn("locks", result.json["failure"])
         self.assertEqual(len(self.reports()), 2)
         page = (self.points / self.reports()[0]).read_text()
         self.assertIn("The rollback failed", page)
