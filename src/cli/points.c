@@ -191,4 +191,6 @@ void points_put_text(struct buf *out, const struct point *p, const char *archive
     put_snapshot(out, &p->snapshot);
     put_git(out, &p->git);
     put_estimate(out, &p->estimate);
+    for (unsigned i = 0; i < p->obstacle_count; i++)
+        put(out, "obstacle", p->obstacles[i]);
 }

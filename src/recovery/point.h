@@ -97,6 +97,8 @@ struct point {
     struct point_snapshot snapshot;
     struct point_git git;
     struct point_estimate estimate;
+    unsigned obstacle_count;
+    const char *const *obstacles; /* why a rollback would have been refused to this account, then */
 };
 
 struct point *point_new(const char *name);

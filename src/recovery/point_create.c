@@ -6,8 +6,8 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "recovery/coordinates.h"
-#include "recovery/git.h"
-#include "recovery/owner.h"
+#include "recovery/point_claim.h"
+#include "restore/restore.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,120 +22,6 @@ struct creating {
     struct point *point;
     struct source *source; /* the archive */
 };
-
-/* ---- the name ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool same_list(const char *const *a, unsigned count, const char *const *b, unsigned other_count)
-{
-    bool same = count == other_count;
-    for (unsigned i = 0; same && i < count; i++)
-        same = strcmp(a[i], b[i]) == 0;
-    return same;
-}
-
-/* The same tables, and the same instance. */
-static bool same_request(const struct point *p, const struct point_request *r)
-{
-    const struct dump_options *d = &r->dump;
-    return same_text(p->snapshot.instance, r->instance) &&
-           same_list(p->names, p->name_count, d->names, d->name_count) &&
-           same_list(p->excludes, p->exclude_count, d->excludes, d->exclude_count);
-}
-
-/* What is said of a point that stands in the way. */
-static enum err_code refuse(const struct point *p, const struct point_request *r, struct err *err)
-{
-    char created[CLOCK_ISO_BYTES];
-    clock_format_iso(p->created_ms, created);
-    if (p->state == POINT_DELETING)
-        return err_set(err, ERR_REFUSED,
-                       "the point '%s' is being deleted: finish that with 'point delete %s'", p->name,
-                       p->name);
-    if (!same_request(p, r))
-        return err_set(
-            err, ERR_REFUSED,
-            "there is a point '%s' of other tables or another instance, %s, %s: take another name, or delete"
-            " it with 'point delete %s'",
-            p->name, point_state_text(p->state), created, p->name);
-    if (p->state == POINT_COMPLETE)
-        return ERR_OK;
-    enum owner_life life = owner_life(p->owner);
-    if (life == OWNER_ALIVE)
-        return err_set(err, ERR_LOCKED, "another run is making the point '%s' (%s)", p->name, p->owner);
-    if (life == OWNER_ELSEWHERE && !r->take_over)
-        return err_set(
-            err, ERR_LOCKED,
-            "a run on another host, or before this one was started, was making the point '%s' (%s); if it is"
-            " dead, --resume goes on with what it did",
-            p->name, p->owner);
-    return ERR_OK;
-}
-
-static const char *const *copy_list(struct arena *arena, const char *const *items, unsigned count)
-{
-    const char **copy = arena_calloc(arena, count + 1, sizeof *copy);
-    for (unsigned i = 0; i < count; i++)
-        copy[i] = arena_strdup(arena, items[i]);
-    return copy;
-}
-
-static void begin_record(struct creating *c)
-{
-    const struct point_request *r = c->request;
-    struct point *p = point_new(r->name);
-    p->created_ms = clock_wall_ms(c->run->clock) / 1000 * 1000; /* the record has whole seconds */
-    p->name_count = r->dump.name_count;
-    p->names = copy_list(p->arena, r->dump.names, r->dump.name_count);
-    p->exclude_count = r->dump.exclude_count;
-    p->excludes = copy_list(p->arena, r->dump.excludes, r->dump.exclude_count);
-    p->snapshot.instance = r->instance ? arena_strdup(p->arena, r->instance) : NULL;
-    c->point = p;
-}
-
-/* What this run says anew of a point, whoever began it. */
-static enum err_code describe(struct creating *c, struct err *err)
-{
-    const struct point_request *r = c->request;
-    struct point *p = c->point;
-    p->owner = owner_self(p->arena);
-    p->person = r->person ? arena_strdup(p->arena, r->person) : NULL;
-    p->keep = r->keep;
-    return r->git_folder ? git_read(r->git_folder, p->arena, &p->git, err) : ERR_OK;
-}
-
-/* Takes the name, or the unfinished point of a dead run, for this run. */
-static enum err_code claim(struct creating *c, struct err *err)
-{
-    struct store *locked;
-    enum err_code code = point_lock(c->run, c->stores, &locked, err);
-    if (code != ERR_OK)
-        return code;
-    code = point_get(c->stores->points, c->request->name, &c->point, err);
-    bool fresh = code == ERR_NOT_FOUND;
-    if (fresh) {
-        begin_record(c);
-        code = ERR_OK;
-    } else if (code == ERR_OK) {
-        code = refuse(c->point, c->request, err);
-        c->out->existed = code == ERR_OK && c->point->state == POINT_COMPLETE;
-        c->out->resumed = code == ERR_OK && !c->out->existed;
-    }
-    if (code == ERR_OK && !c->out->existed)
-        code = describe(c, err);
-    if (code == ERR_OK && !c->out->existed)
-        code = point_put(c->stores->points, c->point, fresh, err);
-    store_free(locked);
-    if (code != ERR_OK) { /* nothing of it is ours */
-        point_free(c->point);
-        c->point = NULL;
-    }
-    return code;
-}
 
 static enum err_code record(struct creating *c, const char *fault, struct err *err)
 {
@@ -359,6 +245,38 @@ static enum err_code drill(struct creating *c, struct err *err)
     return record(c, "point_drilled", err);
 }
 
+/* What a rollback would be refused for, if it were tried now by this account.  A point is made to be gone
+ * back to; but another account may be meant for that, so it is told, not refused. */
+static enum err_code look_ahead(struct creating *c, struct err *err)
+{
+    const struct restore_options options = {.if_exists = IF_EXISTS_SWAP,
+                                            .verify = true,
+                                            .threads = c->request->dump.threads,
+                                            .archive_name = c->point->archive.name};
+    struct findings found = {.count = 0};
+    struct point *p = c->point;
+    steps_next(&c->out->steps, "looking at the way back");
+    enum err_code code = restore_preflight(c->run, c->db, c->source, &options, &found, err);
+    if (code == ERR_DB) { /* what kept it from looking would keep a rollback from beginning */
+        findings_add(&found, FINDING_REFUSAL, "rollback", NULL, "%s", err->text);
+        code = ERR_OK;
+    }
+    const char **texts = arena_calloc(p->arena, found.count + 1, sizeof *texts);
+    p->obstacle_count = 0;
+    for (unsigned i = 0; code == ERR_OK && i < found.count; i++) {
+        const struct finding *f = &found.items[i];
+        if (f->level != FINDING_REFUSAL)
+            continue;
+        const char *text =
+            arena_printf(p->arena, "%s%s%s", f->text, f->remedy ? ": " : "", f->remedy ? f->remedy : "");
+        log_warn(c->run->log, "a rollback by this account would be refused now: %s", text);
+        texts[p->obstacle_count++] = text;
+    }
+    p->obstacles = texts;
+    findings_free(&found);
+    return code;
+}
+
 /* An estimate of an earlier run holds for its archive; it is judged anew, by this run's limits. */
 static enum err_code estimate(struct creating *c, struct err *err)
 {
@@ -477,6 +395,8 @@ static enum err_code make(struct creating *c, struct err *err)
     if (code == ERR_OK)
         code = drill(c, err);
     if (code == ERR_OK)
+        code = look_ahead(c, err);
+    if (code == ERR_OK)
         code = estimate(c, err);
     if (code == ERR_OK)
         code = finish_snapshot(c, err);
@@ -533,7 +453,7 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
         code = plan(run, db, request, &planned, err);
     manifest_free(planned);
     if (code == ERR_OK)
-        code = claim(&c, err);
+        code = point_claim(run, stores, request, &c.point, &out->existed, &out->resumed, err);
     if (code == ERR_OK && out->existed)
         code = confirm_existing(&c, err);
     else if (code == ERR_OK)
@@ -562,7 +482,9 @@ enum err_code point_plan(const struct run *run, const struct db_params *db, cons
     enum err_code code = check_request(request, err);
     if (code == ERR_OK && stores->points) {
         code = point_get(stores->points, request->name, &there, err);
-        code = code == ERR_OK ? refuse(there, request, err) : code == ERR_NOT_FOUND ? ERR_OK : code;
+        code = code == ERR_OK          ? point_claim_check(there, request, err)
+               : code == ERR_NOT_FOUND ? ERR_OK
+                                       : code;
     }
     if (code == ERR_OK && request->instance)
         code = request->snapshots->ops->check(request->snapshots, request->instance, &cluster, err);

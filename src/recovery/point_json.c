@@ -135,6 +135,7 @@ void point_put_json(const struct point *p, struct json_out *j)
     put_snapshot(j, &p->snapshot);
     put_git(j, &p->git);
     put_estimate(j, &p->estimate);
+    put_strings(j, "obstacles", p->obstacles, p->obstacle_count);
 }
 
 /* ---- reading ---- */
@@ -313,6 +314,7 @@ static void read_record(struct reading *r, const json_t *root, struct point *p)
     read_archive(r, member(r, root, "archive", JSON_OBJECT), &p->archive);
     read_snapshot(r, member(r, root, "snapshot", JSON_OBJECT), &p->snapshot);
     read_rest(r, root, p);
+    p->obstacles = strings_of(r, root, "obstacles", &p->obstacle_count);
     if (!p->created_ms)
         r->bad = r->bad ? r->bad : "created";
     if (p->state == POINT_COMPLETE && (!p->archive.done || !p->completed_ms))

@@ -13,7 +13,7 @@ from lib.archive import Archive
 
 KEYS = {"dbsafe_point", "name", "state", "created", "completed", "protected_until", "expires", "keep", "operator", "owner",
         "tool_version", "target", "server_version", "names", "excludes", "before", "after", "archive", "drill", "snapshot", "git",
-        "estimate"}
+        "estimate", "obstacles"}
 # Every step of a creation, in its order.
 POINTS = ["point_claimed", "point_before", "point_archive_named", "dump_snapshot_taken", "sink_commit", "point_dumped", "point_archived",
           "point_verified", "drill_started", "drill_compared", "point_drilled", "estimate_created", "estimate_loaded", "point_estimated",
@@ -109,7 +109,9 @@ class Create(PointCase):
         self.assertGreater(point["estimate"]["at_most"], point["estimate"]["seconds"])
         self.assertEqual(point["estimate"]["rto"], 1800)
         names = [x["name"] for x in answer["steps"] if x["level"] == 0]
-        self.assertEqual(names, ["preparing", "archiving the tables", "verifying every byte", "restore drill", "timing a restore"])
+        self.assertEqual(names, ["preparing", "archiving the tables", "verifying every byte", "restore drill", "looking at the way back",
+                                 "timing a restore"])
+        self.assertEqual(point["obstacles"], [])
         self.assert_nothing_else()
 
     def test_its_text(self):
@@ -190,6 +192,9 @@ class Create(PointCase):
         self.assertIsNone(estimate["seconds"])
         self.assertIn("denied", estimate["unknown"])
         self.assertIn("could not be estimated", result.err)
+        obstacles = result.json["point"]["obstacles"]
+        self.assertTrue(any("dbsafe" in o and "GRANT" in o for o in obstacles), obstacles)
+        self.assertIn("a rollback by this account would be refused now", result.err)
         self.assertEqual(result.json["point"]["state"], "complete")
         result = self.create("p2", "--no-drill", "--require-rto", defaults_file=account, check=10)
         self.assertEqual(self.record("p2")["state"], "creating")

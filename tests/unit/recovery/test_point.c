@@ -70,6 +70,8 @@ static struct point *full(const char *name)
     p->git = (struct point_git){"0123456789012345678901234567890123456789", "main", tags, 2};
     p->estimate =
         (struct point_estimate){.known = true, .likely_ms = 60001, .most_ms = 90002, .rto_ms = 1800000};
+    p->obstacle_count = 1;
+    p->obstacles = excludes;
     return p;
 }
 
