@@ -3,6 +3,7 @@
 #include "cli/config.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "recovery/keeper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static const struct command *const commands[COMMAND_COUNT] = {
     [COMMAND_UNDO] = &command_undo,       [COMMAND_VERIFY] = &command_verify,
     [COMMAND_LIST] = &command_list,       [COMMAND_SHOW] = &command_show,
     [COMMAND_PRUNE] = &command_prune,     [COMMAND_COPY] = &command_copy,
+    [COMMAND_POINT] = &command_point,     [COMMAND_ROLLBACK] = &command_rollback,
     [COMMAND_DOCTOR] = &command_doctor,   [COMMAND_HELP] = &command_help,
     [COMMAND_VERSION] = &command_version,
 };
@@ -35,8 +37,7 @@ const struct command *command_find(const char *name)
 
 bool command_is_later(const char *name)
 {
-    static const char *const later[] = {"snapshot", "point",  "rollback", "schedule",
-                                        "status",   "report", "keygen"};
+    static const char *const later[] = {"snapshot", "schedule", "status", "report", "keygen"};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (strcmp(later[i], name) == 0)
             return true;
@@ -92,10 +93,14 @@ static enum err_code run_working(struct cli *cli, struct log *log, struct err *e
         .log = log, .cancel = cancel_new(), .clock = clock, .progress = &progress, .run_id = run_id};
     cli->run = &run;
     cli->started_ms = clock_monotonic_ms(clock);
-    code = signals_start(&run, &signals, err);
+    if (command->wants_keeper && command->wants_keeper(cli->options))
+        code = keeper_start(&cli->keeper, err);
+    if (code == ERR_OK)
+        code = signals_start(&run, &signals, err);
     if (code == ERR_OK)
         code = command->run(cli, err);
     signals_stop(signals);
+    keeper_free(cli->keeper);
     code = prefer_signal(run.cancel, code, err);
     cancel_free(run.cancel);
     cli->run = NULL;

@@ -2,22 +2,25 @@
 
 #include <string.h>
 
-#define DUMP    (1u << COMMAND_DUMP)
-#define RESTORE (1u << COMMAND_RESTORE)
-#define UNDO    (1u << COMMAND_UNDO)
-#define VERIFY  (1u << COMMAND_VERIFY)
-#define LIST    (1u << COMMAND_LIST)
-#define SHOW    (1u << COMMAND_SHOW)
-#define PRUNE   (1u << COMMAND_PRUNE)
-#define COPY    (1u << COMMAND_COPY)
-#define DOCTOR  (1u << COMMAND_DOCTOR)
-#define HELP    (1u << COMMAND_HELP)
-#define VERSION (1u << COMMAND_VERSION)
-#define SERVER  (DUMP | RESTORE | UNDO | VERIFY | DOCTOR)
-#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY | DOCTOR)
-#define WORKING (SERVER | STORED)
-#define WRITING (DUMP | COPY)
-#define EVERY   (WORKING | HELP | VERSION)
+#define DUMP     (1u << COMMAND_DUMP)
+#define RESTORE  (1u << COMMAND_RESTORE)
+#define UNDO     (1u << COMMAND_UNDO)
+#define VERIFY   (1u << COMMAND_VERIFY)
+#define LIST     (1u << COMMAND_LIST)
+#define SHOW     (1u << COMMAND_SHOW)
+#define PRUNE    (1u << COMMAND_PRUNE)
+#define COPY     (1u << COMMAND_COPY)
+#define POINT    (1u << COMMAND_POINT)
+#define ROLLBACK (1u << COMMAND_ROLLBACK)
+#define DOCTOR   (1u << COMMAND_DOCTOR)
+#define HELP     (1u << COMMAND_HELP)
+#define VERSION  (1u << COMMAND_VERSION)
+#define SERVER   (DUMP | RESTORE | UNDO | VERIFY | POINT | ROLLBACK | DOCTOR)
+#define LABELLED (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY | POINT | DOCTOR)
+#define STORED   (LABELLED | ROLLBACK)
+#define WORKING  (SERVER | STORED)
+#define WRITING  (DUMP | COPY | POINT | ROLLBACK)
+#define EVERY    (WORKING | HELP | VERSION)
 
 #define ENV  FROM_ENVIRONMENT
 #define BOTH (FROM_ENVIRONMENT | FROM_FILE)
@@ -30,7 +33,7 @@
 static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_ALL_DATABASES] = {.name = "all-databases", .kind = KIND_FLAG, .commands = DUMP | DOCTOR,
         .help = "Dump every database but the server's own"},
-    [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP | DOCTOR,
+    [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP | POINT | DOCTOR,
         .from = BOTH,
         .help = "Leave out tables and other objects that match: DB, DB.NAME or NAME with * and ?; may be given again"},
     [OPTION_TABLES] = {.name = "tables", .kind = KIND_LIST, .word = "LIST", .commands = RESTORE | VERIFY | DOCTOR,
@@ -45,6 +48,55 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .help = "Re-read the restored rows and compare their content checksums before the swap"},
     [OPTION_LIVE] = {.name = "live", .kind = KIND_FLAG, .commands = VERIFY,
         .help = "Compare the tables of the database with the archive instead of reading its bytes"},
+    [OPTION_DRILL] = {.name = "drill", .kind = KIND_FLAG, .commands = VERIFY | POINT, .from = BOTH,
+        .shown = "for point where a server is installed",
+        .help = "Restore the whole archive into a throw-away server of this machine and compare every table"},
+    [OPTION_MARIADBD] = {.name = "mariadbd", .kind = KIND_STRING, .word = "FILE",
+        .shown = "the one in PATH or the usual folders", .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Server program of a drill"},
+    [OPTION_DRILL_DIR] = {.name = "drill-dir", .kind = KIND_STRING, .word = "DIR",
+        .shown = "$TMPDIR, else /var/tmp", .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Where a drill makes its private folder; it needs about three times the archive's text"},
+    [OPTION_DRILL_MEMORY] = {.name = "drill-memory", .kind = KIND_SIZE, .word = "SIZE",
+        .shown = "at most a quarter of what is free, and 1G", .min = 5 * MIB, .max = (uint64_t)1 << 44,
+        .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Buffer pool of a drill's server"},
+    [OPTION_DRILL_TIMEOUT] = {.name = "drill-timeout", .kind = KIND_UINT, .word = "MINUTES",
+        .shown = "no limit", .min = 1, .max = 100000, .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Give a drill up after so long"},
+    [OPTION_DRILL_OPTION] = {.name = "drill-option", .kind = KIND_LIST, .word = "NAME=VALUE",
+        .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Another option for a drill's server, such as innodb-page-size=64k; may be given again"},
+    [OPTION_INSTANCE] = {.name = "instance", .kind = KIND_STRING, .word = "ID", .commands = POINT,
+        .help = "RDS instance or Aurora cluster that is snapshotted for the point"},
+    [OPTION_GIT] = {.name = "git", .kind = KIND_STRING, .word = "DIR", .commands = POINT, .from = BOTH,
+        .help = "Record the commit, branch and tags of this working tree in the point"},
+    [OPTION_KEEP] = {.name = "keep", .kind = KIND_FLAG, .commands = POINT,
+        .help = "The point never expires; given for an existing point, from now on"},
+    [OPTION_EXPIRES] = {.name = "expires", .kind = KIND_UINT, .word = "DAYS", .preset = "7", .min = 2,
+        .max = 36500, .commands = POINT, .from = BOTH,
+        .help = "When prune may remove a point"},
+    [OPTION_FORCE] = {.name = "force", .kind = KIND_FLAG, .commands = POINT,
+        .help = "Delete a point although it is protected, kept or the last one"},
+    [OPTION_RTO] = {.name = "rto", .kind = KIND_UINT, .word = "MINUTES", .preset = "30", .min = 1,
+        .max = 100000, .commands = POINT | ROLLBACK, .from = BOTH,
+        .help = "How long the way back may take"},
+    [OPTION_REQUIRE_RTO] = {.name = "require-rto", .kind = KIND_FLAG, .commands = POINT, .from = BOTH,
+        .help = "Refuse a point whose restore is estimated longer than --rto, or cannot be estimated"},
+    [OPTION_POINT] = {.name = "point", .kind = KIND_STRING, .word = "NAME", .commands = ROLLBACK,
+        .help = "The recovery point to go back to"},
+    [OPTION_VIA] = {.name = "via", .kind = KIND_CHOICE, .word = "tables|instance", .preset = "tables",
+        .commands = ROLLBACK,
+        .help = "Way back: the point's tables from its archive, or a new instance from its snapshot"},
+    [OPTION_CUTOVER] = {.name = "cutover", .kind = KIND_CHOICE, .word = "rename", .commands = ROLLBACK,
+        .help = "With --via instance: exchange the instances' names afterwards"},
+    [OPTION_COPY_TABLES] = {.name = "copy-tables", .kind = KIND_LIST, .word = "LIST", .commands = ROLLBACK,
+        .help = "With --via instance: load these further tables of it into the live one"},
+    [OPTION_EXPORT_CHANGES] = {.name = "export-changes", .kind = KIND_STRING, .word = "FILE",
+        .commands = ROLLBACK,
+        .help = "Write the point's tables as they are before the rollback into this file, an archive"},
+    [OPTION_REPORT] = {.name = "report", .kind = KIND_STRING, .word = "FILE", .commands = ROLLBACK,
+        .help = "Write the report, an HTML page, into this file too"},
     [OPTION_LIST] = {.name = "list", .kind = KIND_FLAG, .commands = UNDO,
         .help = "Show what can be undone"},
     [OPTION_PURGE] = {.name = "purge", .kind = KIND_FLAG, .commands = UNDO,
@@ -58,47 +110,50 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .commands = DUMP,
         .help = "Write just this file or s3://BUCKET/KEY instead of an archive in the store; - is standard output"},
     [OPTION_LABEL] = {.name = "label", .kind = KIND_STRING, .word = "NAME",
-        .shown = "for dump the first database's name, or all", .commands = STORED, .from = BOTH,
+        .shown = "for dump the first database's name, or all; for point its name", .commands = LABELLED, .from = BOTH,
         .help = "Name of the archive series: letters, digits, _ and -, at most 40"},
     [OPTION_THREADS] = {.name = "threads", .kind = KIND_UINT, .word = "N",
-        .shown = "the smaller of CPUs and 4", .min = 1, .max = 64, .commands = DUMP | RESTORE | VERIFY | DOCTOR,
+        .shown = "the smaller of CPUs and 4", .min = 1, .max = 64,
+        .commands = DUMP | RESTORE | VERIFY | POINT | ROLLBACK | DOCTOR,
         .from = BOTH,
         .help = "Workers, each with a connection of its own"},
     [OPTION_COMPRESS_LEVEL] = {.name = "compress-level", .kind = KIND_UINT, .word = "N", .preset = "1",
-        .min = 1, .max = 19, .commands = DUMP, .from = BOTH,
+        .min = 1, .max = 19, .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Level of zstd"},
     [OPTION_CHUNK_SIZE] = {.name = "chunk-size", .kind = KIND_SIZE, .word = "SIZE", .preset = "16M",
-        .min = KIB, .max = 256 * MIB, .commands = DUMP, .from = BOTH,
+        .min = KIB, .max = 256 * MIB, .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Text bytes of one archive member, cut at a row boundary"},
     [OPTION_MAX_RATE] = {.name = "max-rate", .kind = KIND_SIZE, .word = "SIZE", .shown = "no limit",
-        .max = (uint64_t)1 << 50, .commands = DUMP, .from = BOTH,
+        .max = (uint64_t)1 << 50, .commands = DUMP | POINT, .from = BOTH,
         .help = "Write at most so many bytes a second; 0 is no limit"},
     [OPTION_CONSISTENCY] = {.name = "consistency", .kind = KIND_CHOICE,
         .word = "auto|binlog-position|trx-counter|backup-stage|global-read-lock|table-locks|single-reader", .preset = "auto",
-        .commands = DUMP | DOCTOR, .from = BOTH,
+        .commands = DUMP | POINT | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "How all workers come to see one moment; auto takes the first that the account may use"},
-    [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG, .commands = DUMP | DOCTOR,
+    [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG,
+        .commands = DUMP | POINT | ROLLBACK | DOCTOR,
         .from = BOTH,
         .help = "Accept tables whose engine has no transactions, as they are while they are read"},
     [OPTION_COUNT_CHECK] = {.name = "count-check", .kind = KIND_CHOICE, .word = "auto|always|never",
-        .preset = "auto", .commands = DUMP, .from = BOTH,
+        .preset = "auto", .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Compare the dumped rows with an independent COUNT(*) of the same snapshot"},
-    [OPTION_RESUME] = {.name = "resume", .kind = KIND_FLAG, .commands = RESTORE,
-        .help = "Finish a restore that was interrupted"},
+    [OPTION_RESUME] = {.name = "resume", .kind = KIND_FLAG, .commands = RESTORE | POINT,
+        .help = "Finish a restore that was interrupted; take over a point that a dead run on another host began"},
     [OPTION_LOCK_TIMEOUT] = {.name = "lock-timeout", .kind = KIND_UINT, .word = "SECONDS", .preset = "60",
-        .min = 1, .max = 86400, .commands = RESTORE | UNDO, .from = BOTH,
+        .min = 1, .max = 86400, .commands = RESTORE | UNDO | ROLLBACK, .from = BOTH,
         .help = "How long the swap is tried while other sessions use the tables"},
-    [OPTION_KILL_BLOCKERS] = {.name = "kill-blockers", .kind = KIND_FLAG, .commands = RESTORE | UNDO | DOCTOR,
+    [OPTION_KILL_BLOCKERS] = {.name = "kill-blockers", .kind = KIND_FLAG,
+        .commands = RESTORE | UNDO | ROLLBACK | DOCTOR,
         .from = BOTH,
         .help = "End the sessions that keep the tables from being swapped"},
     [OPTION_ASSUME_NO_OUTSIDE_FKS] = {.name = "assume-no-outside-fks", .kind = KIND_FLAG,
-        .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
+        .commands = RESTORE | UNDO | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "Go on when the account cannot see whether other tables refer to these"},
     [OPTION_STAGING_SCHEMA] = {.name = "staging-schema", .kind = KIND_STRING, .word = "DB",
-        .shown = "dbsafe_stage_<id>, made and dropped", .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
+        .shown = "dbsafe_stage_<id>, made and dropped", .commands = RESTORE | UNDO | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "Load into this existing database before the swap"},
     [OPTION_UNDO_SCHEMA] = {.name = "undo-schema", .kind = KIND_STRING, .word = "DB",
-        .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
+        .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "Keep replaced tables in this existing database"},
     [OPTION_MAP_COLLATION] = {.name = "map-collation", .kind = KIND_LIST, .word = "OLD=NEW,...",
         .commands = RESTORE | DOCTOR, .from = BOTH,
@@ -107,11 +162,12 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .shown = "all archives are kept", .min = 1, .max = 1000000, .commands = PRUNE, .from = BOTH,
         .help = "Of each label keep the N newest archives that can be read and remove the older ones"},
     [OPTION_STALE_AFTER] = {.name = "stale-after", .kind = KIND_UINT, .word = "HOURS", .preset = "24",
-        .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY, .from = BOTH,
+        .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY | POINT, .from = BOTH,
         .help = "When an unfinished upload of another host, to which nothing is added, counts as abandoned"},
-    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = DUMP | RESTORE | UNDO | PRUNE,
+    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG,
+        .commands = DUMP | RESTORE | UNDO | PRUNE | POINT | ROLLBACK,
         .help = "Say what would happen and change nothing"},
-    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE,
+    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE | POINT | ROLLBACK,
         .help = "Do not ask for confirmation"},
 
     [OPTION_HOST] = {.name = "host", .letter = 'h', .kind = KIND_STRING, .group = GROUP_CONNECTION,
