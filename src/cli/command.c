@@ -13,13 +13,13 @@
 #define RUN_ID_BYTES 13 /* 12 hex digits and NUL */
 
 static const struct command *const commands[COMMAND_COUNT] = {
-    [COMMAND_DUMP] = &command_dump,       [COMMAND_RESTORE] = &command_restore,
-    [COMMAND_UNDO] = &command_undo,       [COMMAND_VERIFY] = &command_verify,
-    [COMMAND_LIST] = &command_list,       [COMMAND_SHOW] = &command_show,
-    [COMMAND_PRUNE] = &command_prune,     [COMMAND_COPY] = &command_copy,
-    [COMMAND_POINT] = &command_point,     [COMMAND_ROLLBACK] = &command_rollback,
-    [COMMAND_DOCTOR] = &command_doctor,   [COMMAND_HELP] = &command_help,
-    [COMMAND_VERSION] = &command_version,
+    [COMMAND_DUMP] = &command_dump,         [COMMAND_RESTORE] = &command_restore,
+    [COMMAND_UNDO] = &command_undo,         [COMMAND_VERIFY] = &command_verify,
+    [COMMAND_LIST] = &command_list,         [COMMAND_SHOW] = &command_show,
+    [COMMAND_PRUNE] = &command_prune,       [COMMAND_COPY] = &command_copy,
+    [COMMAND_SNAPSHOT] = &command_snapshot, [COMMAND_POINT] = &command_point,
+    [COMMAND_ROLLBACK] = &command_rollback, [COMMAND_DOCTOR] = &command_doctor,
+    [COMMAND_HELP] = &command_help,         [COMMAND_VERSION] = &command_version,
 };
 
 const struct command *command_get(enum command_id id)
@@ -37,7 +37,7 @@ const struct command *command_find(const char *name)
 
 bool command_is_later(const char *name)
 {
-    static const char *const later[] = {"snapshot", "schedule", "status", "report", "keygen"};
+    static const char *const later[] = {"schedule", "status", "report", "keygen"};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (strcmp(later[i], name) == 0)
             return true;

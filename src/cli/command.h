@@ -40,8 +40,8 @@ struct command {
 };
 
 extern const struct command command_dump, command_restore, command_undo, command_verify, command_list,
-    command_show, command_prune, command_copy, command_point, command_rollback, command_doctor, command_help,
-    command_version;
+    command_show, command_prune, command_copy, command_snapshot, command_point, command_rollback,
+    command_doctor, command_help, command_version;
 
 const struct command *command_get(enum command_id id);
 /* NULL when there is none of that name. */

@@ -11,7 +11,8 @@
 
 static const char *const group_titles[GROUP_COUNT] = {[GROUP_COMMAND] = "Options",
                                                       [GROUP_CONNECTION] = "Connection",
-                                                      [GROUP_S3] = "S3",
+                                                      [GROUP_S3] = "AWS and S3",
+                                                      [GROUP_RDS] = "RDS",
                                                       [GROUP_COMMON] = "Common options"};
 
 static const struct {

@@ -10,6 +10,7 @@
 #define SHOW     (1u << COMMAND_SHOW)
 #define PRUNE    (1u << COMMAND_PRUNE)
 #define COPY     (1u << COMMAND_COPY)
+#define SNAPSHOT (1u << COMMAND_SNAPSHOT)
 #define POINT    (1u << COMMAND_POINT)
 #define ROLLBACK (1u << COMMAND_ROLLBACK)
 #define DOCTOR   (1u << COMMAND_DOCTOR)
@@ -18,7 +19,7 @@
 #define SERVER   (DUMP | RESTORE | UNDO | VERIFY | POINT | ROLLBACK | DOCTOR)
 #define LABELLED (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY | POINT | DOCTOR)
 #define STORED   (LABELLED | ROLLBACK)
-#define WORKING  (SERVER | STORED)
+#define WORKING  (SERVER | STORED | SNAPSHOT)
 #define WRITING  (DUMP | COPY | POINT | ROLLBACK)
 #define EVERY    (WORKING | HELP | VERSION)
 
@@ -67,8 +68,6 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_DRILL_OPTION] = {.name = "drill-option", .kind = KIND_LIST, .word = "NAME=VALUE",
         .commands = VERIFY | POINT, .from = BOTH,
         .help = "Another option for a drill's server, such as innodb-page-size=64k; may be given again"},
-    [OPTION_INSTANCE] = {.name = "instance", .kind = KIND_STRING, .word = "ID", .commands = POINT,
-        .help = "RDS instance or Aurora cluster that is snapshotted for the point"},
     [OPTION_GIT] = {.name = "git", .kind = KIND_STRING, .word = "DIR", .commands = POINT, .from = BOTH,
         .help = "Record the commit, branch and tags of this working tree in the point"},
     [OPTION_KEEP] = {.name = "keep", .kind = KIND_FLAG, .commands = POINT,
@@ -76,8 +75,6 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_EXPIRES] = {.name = "expires", .kind = KIND_UINT, .word = "DAYS", .preset = "7", .min = 2,
         .max = 36500, .commands = POINT, .from = BOTH,
         .help = "When prune may remove a point"},
-    [OPTION_FORCE] = {.name = "force", .kind = KIND_FLAG, .commands = POINT,
-        .help = "Delete a point although it is protected, kept or the last one"},
     [OPTION_RTO] = {.name = "rto", .kind = KIND_UINT, .word = "MINUTES", .preset = "30", .min = 1,
         .max = 100000, .commands = POINT | ROLLBACK, .from = BOTH,
         .help = "How long the way back may take"},
@@ -104,8 +101,9 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_STORE] = {.name = "store", .kind = KIND_STRING, .word = "URL",
         .shown = "/var/lib/dbsafe for root, else $XDG_DATA_HOME/dbsafe", .commands = STORED, .from = BOTH,
         .help = "Where archives are kept: file:///DIR, a path, or s3://BUCKET/PREFIX"},
-    [OPTION_TO] = {.name = "to", .kind = KIND_STRING, .word = "URL", .commands = COPY,
-        .help = "The store that the archive is copied to"},
+    [OPTION_TO] = {.name = "to", .kind = KIND_STRING, .word = "URL|NAME",
+        .commands = COPY | SNAPSHOT,
+        .help = "The store that the archive is copied to; the name of the instance or cluster that is restored"},
     [OPTION_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_STRING, .word = "FILE",
         .commands = DUMP,
         .help = "Write just this file or s3://BUCKET/KEY instead of an archive in the store; - is standard output"},
@@ -165,9 +163,9 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY | POINT, .from = BOTH,
         .help = "When an unfinished upload of another host, to which nothing is added, counts as abandoned"},
     [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG,
-        .commands = DUMP | RESTORE | UNDO | PRUNE | POINT | ROLLBACK,
+        .commands = DUMP | RESTORE | UNDO | PRUNE | SNAPSHOT | POINT | ROLLBACK,
         .help = "Say what would happen and change nothing"},
-    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE | POINT | ROLLBACK,
+    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE | SNAPSHOT | POINT | ROLLBACK,
         .help = "Do not ask for confirmation"},
 
     [OPTION_HOST] = {.name = "host", .letter = 'h', .kind = KIND_STRING, .group = GROUP_CONNECTION,
@@ -220,14 +218,14 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .shown = "AWS's own", .commands = STORED, .from = BOTH,
         .help = "Another server that speaks S3"},
     [OPTION_REGION] = {.name = "region", .kind = KIND_STRING, .group = GROUP_S3, .word = "NAME",
-        .shown = "that of AWS's own settings", .commands = STORED, .from = BOTH,
-        .help = "Region of the bucket; a wrong one is corrected by the server's answer"},
+        .shown = "that of AWS's own settings", .commands = STORED | SNAPSHOT, .from = BOTH,
+        .help = "Region of RDS, or of the bucket, where the server's answer corrects a wrong one"},
     [OPTION_AWS_PROFILE] = {.name = "aws-profile", .kind = KIND_STRING, .group = GROUP_S3, .word = "NAME",
-        .shown = "$AWS_PROFILE", .commands = STORED, .from = BOTH,
+        .shown = "$AWS_PROFILE", .commands = STORED | SNAPSHOT, .from = BOTH,
         .help = "Profile of ~/.aws/config and ~/.aws/credentials that gives the keys"},
     [OPTION_CA_BUNDLE] = {.name = "ca-bundle", .kind = KIND_STRING, .group = GROUP_S3, .word = "FILE",
-        .shown = "$AWS_CA_BUNDLE, else the system's", .commands = STORED, .from = BOTH,
-        .help = "Certificates of the authorities that may sign the S3 server's"},
+        .shown = "$AWS_CA_BUNDLE, else the system's", .commands = STORED | SNAPSHOT, .from = BOTH,
+        .help = "Certificates of the authorities that may sign those of AWS or the S3 server"},
     [OPTION_ADDRESSING] = {.name = "addressing", .kind = KIND_CHOICE, .group = GROUP_S3,
         .word = "auto|path|virtual", .preset = "auto", .commands = STORED, .from = BOTH,
         .help = "Whether the bucket stands in the path or in the host name; auto is path with --endpoint-url"},
@@ -266,6 +264,33 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .group = GROUP_S3, .word = "ACCOUNT", .commands = STORED, .from = BOTH,
         .help = "Refuse a bucket that belongs to another account than this one (12 digits)"},
 
+    [OPTION_INSTANCE] = {.name = "instance", .kind = KIND_STRING, .group = GROUP_RDS, .word = "NAME",
+        .commands = POINT | SNAPSHOT, .from = BOTH,
+        .help = "Instance or Aurora cluster; a member of a cluster stands for the cluster (point: what is"
+                " snapshotted for it; snapshot restore: whose settings are taken)"},
+    [OPTION_ID] = {.name = "id", .kind = KIND_STRING, .group = GROUP_RDS, .word = "NAME",
+        .shown = "dbsafe-<instance>-%Y%m%d-%H%M%S", .commands = SNAPSHOT,
+        .help = "Name of the new snapshot, with conversions of strftime(3) in UTC; what RDS does not allow becomes"
+                " a hyphen"},
+    [OPTION_AT] = {.name = "at", .kind = KIND_STRING, .group = GROUP_RDS, .word = "TIME", .commands = SNAPSHOT,
+        .help = "Restore --instance as it was at this moment, such as 2026-11-23T19:04:05Z, or latest, instead of a"
+                " snapshot"},
+    [OPTION_KMS_KEY_ID] = {.name = "kms-key-id", .kind = KIND_STRING, .group = GROUP_RDS, .word = "KEY",
+        .shown = "that of the snapshot", .commands = SNAPSHOT,
+        .help = "KMS key that encrypts the copy of a snapshot"},
+    [OPTION_FORCE] = {.name = "force", .kind = KIND_FLAG, .group = GROUP_RDS, .commands = POINT | SNAPSHOT,
+        .help = "Delete a point or a snapshot although it is protected or the last one; restore a snapshot with RDS's"
+                " default settings when its source is gone"},
+    [OPTION_WAIT] = {.name = "wait", .kind = KIND_FLAG, .group = GROUP_RDS, .preset = "yes",
+        .commands = SNAPSHOT, .from = BOTH,
+        .help = "Wait until the new snapshot can be used"},
+    [OPTION_WAIT_LIMIT] = {.name = "wait-limit", .kind = KIND_UINT, .group = GROUP_RDS, .word = "MINUTES",
+        .preset = "720", .min = 1, .max = 100000, .commands = SNAPSHOT, .from = BOTH,
+        .help = "Give a wait up after so long; AWS goes on all the same"},
+    [OPTION_POLL_INTERVAL] = {.name = "poll-interval", .kind = KIND_UINT, .group = GROUP_RDS, .word = "SECONDS",
+        .shown = "15 for snapshots, 30 for instances", .max = 3600, .commands = SNAPSHOT, .from = BOTH,
+        .help = "How often AWS is asked while waiting; 0, ten times a second, is for tests"},
+
     [OPTION_CONFIG] = {.name = "config", .kind = KIND_STRING, .group = GROUP_COMMON, .word = "FILE",
         .shown = "~/.config/dbsafe/dbsafe.conf, else /etc/dbsafe.conf", .commands = WORKING, .from = ENV,
         .help = "Read settings from this file"},
@@ -285,7 +310,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .word = "text|json", .preset = "text", .commands = WORKING, .from = BOTH,
         .help = "Form of the log lines on standard error"},
     [OPTION_PROGRESS] = {.name = "progress", .kind = KIND_CHOICE, .group = GROUP_COMMON,
-        .word = "auto|always|never", .preset = "auto", .commands = SERVER | COPY, .from = BOTH,
+        .word = "auto|always|never", .preset = "auto", .commands = SERVER | COPY | SNAPSHOT, .from = BOTH,
         .help = "Draw a progress bar; auto draws it on a terminal and else logs a line a minute"},
     [OPTION_HELP] = {.name = "help", .letter = '?', .kind = KIND_FLAG, .group = GROUP_COMMON,
         .commands = EVERY,

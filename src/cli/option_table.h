@@ -20,6 +20,7 @@ enum command_id {
     COMMAND_SHOW,
     COMMAND_PRUNE,
     COMMAND_COPY,
+    COMMAND_SNAPSHOT,
     COMMAND_POINT,
     COMMAND_ROLLBACK,
     COMMAND_DOCTOR,
@@ -42,11 +43,9 @@ enum option_id {
     OPTION_DRILL_MEMORY,
     OPTION_DRILL_TIMEOUT,
     OPTION_DRILL_OPTION,
-    OPTION_INSTANCE,
     OPTION_GIT,
     OPTION_KEEP,
     OPTION_EXPIRES,
-    OPTION_FORCE,
     OPTION_RTO,
     OPTION_REQUIRE_RTO,
     OPTION_POINT,
@@ -110,6 +109,14 @@ enum option_id {
     OPTION_OBJECT_LOCK_DAYS,
     OPTION_TAGS,
     OPTION_EXPECTED_BUCKET_OWNER,
+    OPTION_INSTANCE,
+    OPTION_ID,
+    OPTION_AT,
+    OPTION_KMS_KEY_ID,
+    OPTION_FORCE,
+    OPTION_WAIT,
+    OPTION_WAIT_LIMIT,
+    OPTION_POLL_INTERVAL,
     OPTION_CONFIG,
     OPTION_PROFILE,
     OPTION_JSON,
@@ -132,7 +139,7 @@ enum option_kind {
     KIND_PROMPT /* a flag that refuses the value some would put behind it */
 };
 
-enum option_group { GROUP_COMMAND, GROUP_CONNECTION, GROUP_S3, GROUP_COMMON, GROUP_COUNT };
+enum option_group { GROUP_COMMAND, GROUP_CONNECTION, GROUP_S3, GROUP_RDS, GROUP_COMMON, GROUP_COUNT };
 
 /* Where else than on the command line a value may come from. */
 #define FROM_ENVIRONMENT 1u
