@@ -68,12 +68,13 @@ static bool json_log(const struct options *o)
     return strcmp(options_text(o, OPTION_LOG_FORMAT), "json") == 0;
 }
 
-/* A signal makes all that runs fail in its own way: what counts is the signal. */
+/* A signal makes all that runs fail in its own way: what counts is the signal.  An error that is one already
+ * may say more, such as how to go on. */
 static enum err_code prefer_signal(struct cancel *cancel, enum err_code code, struct err *err)
 {
     struct err why = {0};
     enum err_code fired = cancel_check(cancel, &why);
-    if (code == ERR_OK || (fired != ERR_SIGINT && fired != ERR_SIGTERM))
+    if (code == ERR_OK || code == fired || (fired != ERR_SIGINT && fired != ERR_SIGTERM))
         return code;
     return err_copy(err, &why);
 }

@@ -91,7 +91,7 @@ static enum err_code begin_delete(struct rds *r, enum rds_kind kind, const char 
         http_pairs_add(&params, "FinalDBSnapshotIdentifier", final_snapshot);
     }
     enum err_code rc = rds_call(r, kinds[kind].delete, &params, &answer, err);
-    if (rc == ERR_NOT_FOUND && answer.ambiguous)
+    if (rc == ERR_NOT_FOUND)
         rc = ERR_OK;
     else if (rc == ERR_AWS && rds_describe(r, kind, id, &now, &ignored) == ERR_OK &&
              strcmp(now.status, "deleting") == 0)

@@ -30,8 +30,8 @@ struct restoring {
     const struct rds_restore *request;
     struct rds_restored *out;
     char tag[2 * RDS_ID_BYTES]; /* of dbsafe:snapshot: what this is restored from */
-    bool begun;              /* something exists at AWS */
-    const char *where;       /* what is being compared */
+    bool begun;                 /* something exists at AWS */
+    const char *where;          /* what is being compared */
 };
 
 static bool is_signal(enum err_code rc)

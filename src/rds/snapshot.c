@@ -189,14 +189,14 @@ enum err_code rds_snapshot_find(struct rds *r, const char *name, struct rds_snap
 
 /* ---- beginning ---- */
 
-/* Whether what bears the name already is what this call was to begin. */
-static bool is_ours(const struct rds_snapshot *found, const char *source, const char *created, bool ambiguous)
+/* Whether what has the name already is what this call was to begin: an answer may have been lost on its way
+ * (and curl repeats a request by itself when a kept connection turns out to be dead). */
+static bool is_ours(const struct rds_snapshot *found, const char *source, const char *created)
 {
     if (found->tags.created[0] == '\0' || strcmp(found->source, source) != 0)
         return false;
-    if (ambiguous && strcmp(found->tags.created, created) == 0)
-        return true;
-    return rds_phase_of(found->kind, found->status) == RDS_PENDING;
+    return strcmp(found->tags.created, created) == 0 ||
+           rds_phase_of(found->kind, found->status) == RDS_PENDING;
 }
 
 /* One try to begin it; *busy: the source cannot just now. */
@@ -205,19 +205,19 @@ static enum err_code begin(struct rds *r, enum rds_kind kind, const char *action
                            struct rds_snapshot *out, bool *resumed, bool *busy, struct err *err)
 {
     struct aws_answer answer;
+    struct err ignored;
     aws_answer_init(&answer, RDS_ANSWER_BYTES);
     enum err_code rc = rds_call(r, action, params, &answer, err);
-    *busy = rc == ERR_AWS && strcmp(answer.code, kinds[kind].busy) == 0;
     bool exists = rc == ERR_AWS && strcmp(answer.code, kinds[kind].exists) == 0;
+    *busy = rc == ERR_AWS && strcmp(answer.code, kinds[kind].busy) == 0;
     if (rc == ERR_OK)
         rds_snapshot_read(xml_find(xml_root(answer.xml), kinds[kind].item), kind, out);
-    if (exists) {
-        struct err ignored;
-        if (rds_snapshot_describe(r, kind, id, out, &ignored) == ERR_OK &&
-            is_ours(out, source, http_pairs_get(params, "Tags.Tag.1.Value"), answer.ambiguous)) {
-            *resumed = true;
-            rc = ERR_OK;
-        }
+    /* What makes it busy may be this very snapshot. */
+    if ((exists || *busy) && rds_snapshot_describe(r, kind, id, out, &ignored) == ERR_OK &&
+        is_ours(out, source, http_pairs_get(params, "Tags.Tag.1.Value"))) {
+        *resumed = true;
+        *busy = false;
+        rc = ERR_OK;
     }
     if ((rc == ERR_SIGINT || rc == ERR_SIGTERM) && answer.tries > 0)
         err_hint(err, "; whether AWS began with it is not known: 'dbsafe snapshot wait %s' tells", id);
@@ -311,7 +311,7 @@ enum err_code rds_snapshot_delete(struct rds *r, const struct rds_snapshot *snap
     aws_answer_init(&answer, RDS_ANSWER_BYTES);
     http_pairs_add(&params, kinds[snapshot->kind].id, snapshot->id);
     enum err_code rc = rds_call(r, kinds[snapshot->kind].delete, &params, &answer, err);
-    if (rc == ERR_NOT_FOUND && answer.ambiguous)
+    if (rc == ERR_NOT_FOUND) /* gone since it was looked at, perhaps by this call, whose answer got lost */
         rc = ERR_OK;
     aws_answer_free(&answer);
     http_pairs_clear(&params);

@@ -109,10 +109,7 @@ class ClusterActions:
             raise RdsError(400, "InvalidParameterCombination", f"The requested DB Instance will be a member of a DB Cluster. Set for the cluster: "
                            f"{sorted(wrong)}, {p['Engine']}")
         defaults = {**FORGOTTEN, "DBParameterGroupName": "default.aurora-mysql8.0", "OptionGroupName": "default:aurora-mysql-8-0",
-                    "StorageType": "aurora", "LicenseModel": cluster.engine,
-                    **{k: cluster.settings[k] for k in ("Port", "VpcSecurityGroupIds", "DBSubnetGroupName", "BackupRetentionPeriod",
-                                                        "PreferredBackupWindow", "EnableIAMDatabaseAuthentication", "DeletionProtection")}}
-        defaults["DeletionProtection"] = False  # of the member: the cluster's is another
+                    "StorageType": "aurora", "LicenseModel": cluster.engine}
         made = Instance(new, tags_of(p), settings_of(p, defaults), cluster.engine, cluster.version, cluster.master, 1, cluster.encrypted,
                         cluster.database, cluster)
         self.instances[new] = made

@@ -9,6 +9,7 @@ name's address finds the instance that bears the name now.
 """
 
 import datetime
+import email.utils
 import http.server
 import itertools
 import secrets
@@ -72,6 +73,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return email.utils.format_datetime(now() + self.double.clock_offset, usegmt=True)
 
     def do_POST(self):
         request = Request(self.rfile.read(int(self.headers.get("Content-Length", 0))), self.headers.items())

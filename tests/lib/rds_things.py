@@ -31,6 +31,9 @@ CLUSTER_FORGOTTEN = {
     "PreferredBackupWindow": "03:00-03:30", "PreferredMaintenanceWindow": "sun:05:00-sun:05:30", "BacktrackWindow": None,
     "EngineMode": "provisioned", "StorageType": None, "NetworkType": "IPV4", "ServerlessV2ScalingConfiguration": None,
 }
+# What a member shows of its cluster.
+OF_CLUSTER = ("Port", "VpcSecurityGroupIds", "DBSubnetGroupName", "BackupRetentionPeriod", "PreferredBackupWindow",
+              "EnableIAMDatabaseAuthentication", "CopyTagsToSnapshot", "NetworkType")
 
 
 def now():
@@ -94,8 +97,13 @@ class Instance(Thing):
     def server(self):
         return self.host.server
 
+    @property
+    def effective(self):
+        """The settings as they are shown: some of a member's are its cluster's."""
+        return {**self.settings, **{k: self.cluster.settings[k] for k in OF_CLUSTER}} if self.cluster else self.settings
+
     def describe(self):
-        s = self.settings
+        s = self.effective
         answer = {
             "DBInstanceIdentifier": self.id, "DBInstanceClass": s["DBInstanceClass"], "Engine": self.engine, "DBInstanceStatus": self.status_to_show(),
             "MasterUsername": self.master, "DBName": self.database, "AllocatedStorage": self.storage, "InstanceCreateTime": self.created,
