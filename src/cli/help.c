@@ -30,7 +30,7 @@ static const struct {
     {8, "archive damaged or incomplete"},
     {9, "no consistent snapshot, or DDL during the dump"},
     {10, "refused for safety (would overwrite, outside foreign keys, newer format, not confirmed)"},
-    {11, "not found (archive, table, restore id, recovery point)"},
+    {11, "not found (archive, table, restore id, recovery point, instance, snapshot)"},
     {12, "another run holds the lock"},
     {13, "timed out (also: a lock that others would not release)"},
     {130, "cancelled by SIGINT; everything cleaned up"},

@@ -52,8 +52,8 @@ enum err_code rds_snapshot_copy(struct rds *r, const struct rds_snapshot *source
 /* Whether deleting it is safe, which it is for one that failed: ERR_REFUSED when it is younger than
  * RDS_PROTECTED_MS, or the only one of its source that is manual and available. */
 enum err_code rds_snapshot_check_delete(struct rds *r, const struct rds_snapshot *snapshot, struct err *err);
-/* Deletes it; word is what the person typed or gave: it must be its identifier or ARN (ERR_REFUSED).  That it is
- * gone already is no error. */
+/* Deletes it; word is what the person typed or gave: it must be its identifier or ARN (ERR_REFUSED).  That it
+ * is gone already is no error. */
 enum err_code rds_snapshot_delete(struct rds *r, const struct rds_snapshot *snapshot, const char *word,
                                   struct err *err);
 
