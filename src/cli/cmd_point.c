@@ -193,11 +193,12 @@ static enum err_code run_delete(struct cli *cli, const char *const *operands, un
     struct points points;
     struct point *p = NULL;
     bool dry = options_flag(cli->options, OPTION_DRY_RUN);
-    const struct point_delete_options options = {
+    struct point_delete_options options = {
         .force = options_flag(cli->options, OPTION_FORCE), .dry_run = dry, .confirm = confirm, .arg = cli};
     if (count != 1)
         return err_set(err, ERR_USAGE, "'point delete' needs one name");
     enum err_code code = points_open_for(cli, operands[0], &points, err);
+    options.snapshots = points.snapshots;
     if (code == ERR_OK)
         code = point_delete(cli->run, &points.stores, operands[0], &options, &p, err);
     if (code == ERR_OK)

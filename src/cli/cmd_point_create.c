@@ -107,13 +107,13 @@ static enum err_code print_plan(const struct manifest *m, struct err *err)
     return code;
 }
 
-static enum err_code show_plan(struct cli *cli, const struct asked *a, const struct login *login,
-                               struct err *err)
+static enum err_code show_plan(struct cli *cli, struct asked *a, const struct login *login, struct err *err)
 {
     struct points points;
     struct manifest *m = NULL;
     char tables[FIGURE_BYTES];
     enum err_code code = points_open(cli, false, &points, err);
+    a->request.snapshots = points.snapshots;
     if (code == ERR_OK || code == ERR_NOT_FOUND) /* the store would be made */
         code = point_plan(cli->run, &login->params, &points.stores, &a->request, &m, err);
     if (code == ERR_OK) {
@@ -209,12 +209,12 @@ static enum err_code show(struct cli *cli, const struct points *points, const st
     return code;
 }
 
-static enum err_code create(struct cli *cli, const struct asked *a, const struct login *login,
-                            struct err *err)
+static enum err_code create(struct cli *cli, struct asked *a, const struct login *login, struct err *err)
 {
     struct points points;
     struct point_created created = {.point = NULL};
     enum err_code code = points_open(cli, true, &points, err);
+    a->request.snapshots = points.snapshots;
     if (code == ERR_OK) {
         struct ticker *ticker = settings_ticker(cli);
         code = point_create(cli->run, &login->params, &points.stores, &a->request, &created, err);

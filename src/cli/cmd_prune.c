@@ -117,7 +117,7 @@ static enum err_code prune_store(struct cli *cli, const struct points *points, s
     if (code == ERR_OK)
         code = store_sweep(store, settings_stale_after_ms(cli->options), dry, &leftovers, err);
     if (code == ERR_OK)
-        code = point_expiry_plan(cli->run, points->stores.points, NULL, expiry, err);
+        code = point_expiry_plan(cli->run, points->stores.points, points->snapshots, expiry, err);
     if (code != ERR_OK)
         return code;
     options->pinned = expiry->pinned;
@@ -126,7 +126,7 @@ static enum err_code prune_store(struct cli *cli, const struct points *points, s
     if (code == ERR_OK && !dry)
         code = confirm(cli, plan, expiry, err);
     if (code == ERR_OK && !dry)
-        code = point_expiry_apply(cli->run, &points->stores, NULL, expiry, err);
+        code = point_expiry_apply(cli->run, &points->stores, points->snapshots, expiry, err);
     if (code == ERR_OK && !dry)
         code = prune_plan_apply(cli->run, store, plan, err);
     if (code != ERR_OK)

@@ -25,10 +25,10 @@ static enum err_code check_usage(const struct options *o, struct err *err)
     if (!options_text(o, OPTION_POINT))
         return err_set(err, ERR_USAGE, "'rollback' needs --point NAME; 'dbsafe point list' shows them");
     if (strcmp(options_text(o, OPTION_VIA), "tables") != 0 || options_text(o, OPTION_CUTOVER) || tables > 0)
-        return err_set(
-            err, ERR_USAGE,
-            "'rollback --via instance', --cutover and --copy-tables are not in this version: they need RDS"
-            " snapshots, which are not built yet; --via tables is");
+        return err_set(err, ERR_USAGE,
+                       "'rollback --via instance', --cutover and --copy-tables are not in this version; "
+                       "--via tables is, and"
+                       " 'dbsafe snapshot restore' makes an instance of the point's snapshot");
     if (report && access(report, F_OK) == 0)
         return err_set(err, ERR_REFUSED, "%s exists already and is never overwritten", report);
     return ERR_OK;

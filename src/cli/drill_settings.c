@@ -1,4 +1,5 @@
 #include "cli/drill_settings.h"
+#include "core/environment.h"
 
 #include "cli/settings.h"
 #include "core/environment.h"

@@ -163,9 +163,9 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY | POINT, .from = BOTH,
         .help = "When an unfinished upload of another host, to which nothing is added, counts as abandoned"},
     [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG,
-        .commands = DUMP | RESTORE | UNDO | PRUNE | SNAPSHOT | POINT | ROLLBACK,
+        .commands = DUMP | RESTORE | UNDO | PRUNE | POINT | ROLLBACK | SNAPSHOT,
         .help = "Say what would happen and change nothing"},
-    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE | SNAPSHOT | POINT | ROLLBACK,
+    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE | POINT | ROLLBACK | SNAPSHOT,
         .help = "Do not ask for confirmation"},
 
     [OPTION_HOST] = {.name = "host", .letter = 'h', .kind = KIND_STRING, .group = GROUP_CONNECTION,
@@ -292,7 +292,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .preset = "720", .min = 1, .max = 100000, .commands = SNAPSHOT, .from = BOTH,
         .help = "Give a wait up after so long; AWS goes on all the same"},
     [OPTION_POLL_INTERVAL] = {.name = "poll-interval", .kind = KIND_UINT, .group = GROUP_RDS, .word = "SECONDS",
-        .shown = "15 for snapshots, 30 for instances", .max = 3600, .commands = SNAPSHOT, .from = BOTH,
+        .shown = "15 for snapshots, 30 for instances", .max = 3600, .commands = POINT | SNAPSHOT, .from = BOTH,
         .help = "How often AWS is asked while waiting; 0, ten times a second, is for tests"},
 
     [OPTION_CONFIG] = {.name = "config", .kind = KIND_STRING, .group = GROUP_COMMON, .word = "FILE",

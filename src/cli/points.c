@@ -2,6 +2,7 @@
 
 #include "cli/locate.h"
 #include "cli/output.h"
+#include "cli/point_snapshots.h"
 #include "cli/settings.h"
 #include "core/environment.h"
 #include "core/mem.h"
@@ -23,6 +24,7 @@ enum err_code points_open(const struct cli *cli, bool make, struct points *out, 
     *out = (struct points){.cli = cli};
     out->stores = (struct point_stores){
         .open_points = open_again, .arg = out, .stale_after_ms = settings_stale_after_ms(cli->options)};
+    out->snapshots = point_snapshots_new(cli);
     enum err_code code = locate_store(cli, make, &out->stores.archives, err);
     bool named = options_origin(cli->options, OPTION_STORE) != ORIGIN_NONE;
     if (code == ERR_NOT_FOUND && !named) /* nothing was ever kept in the default store */
@@ -39,6 +41,7 @@ void points_close(struct points *p)
     store_free(p->stores.points);
     store_free(p->stores.archives);
     free(p->url);
+    point_snapshots_free(p->snapshots);
 }
 
 enum err_code points_open_for(const struct cli *cli, const char *name, struct points *out, struct err *err)

@@ -8,11 +8,13 @@
 #include "cli/command.h"
 #include "core/buf.h"
 #include "recovery/point.h"
+#include "recovery/snapshots.h"
 
 struct points {
     const struct cli *cli;
     struct point_stores stores; /* points is NULL when there are none yet, and make was not asked for */
     char *url;                  /* of the points */
+    struct recovery_snapshots *snapshots; /* owned; asks AWS only when it is used */
 };
 
 /* Release with points_close, on failure too. */

@@ -46,14 +46,18 @@ static void report(void *arg, const struct rds_news *n)
     }
 }
 
-enum err_code rds_settings_open(struct cli *cli, struct rds_cli *out, struct err *err)
+int64_t rds_settings_poll_ms(const struct options *o)
+{
+    if (options_origin(o, OPTION_POLL_INTERVAL) == ORIGIN_NONE)
+        return 0;
+    int64_t ms = (int64_t)options_number(o, OPTION_POLL_INTERVAL) * 1000;
+    return ms > 0 ? ms : TEST_POLL_MS;
+}
+
+enum err_code rds_settings_open(const struct cli *cli, struct rds_cli *out, struct err *err)
 {
     const struct options *o = cli->options;
-    int64_t poll_ms = 0;
-    if (options_origin(o, OPTION_POLL_INTERVAL) != ORIGIN_NONE)
-        poll_ms = (int64_t)options_number(o, OPTION_POLL_INTERVAL) * 1000;
-    if (poll_ms == 0 && options_origin(o, OPTION_POLL_INTERVAL) != ORIGIN_NONE)
-        poll_ms = TEST_POLL_MS;
+    int64_t poll_ms = rds_settings_poll_ms(o);
     *out = (struct rds_cli){
         .cli = cli,
         .aws = {.environment = cli->environment,

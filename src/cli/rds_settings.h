@@ -8,7 +8,7 @@
 
 /* Owned by the caller, in one place until rds_settings_close. */
 struct rds_cli {
-    struct cli *cli; /* borrowed */
+    const struct cli *cli; /* borrowed */
     struct rds *rds;
     struct aws_settings aws;
     struct rds_options options;
@@ -16,7 +16,9 @@ struct rds_cli {
     int64_t shown_ms; /* monotonic clock, of the last line */
 };
 
-enum err_code rds_settings_open(struct cli *cli, struct rds_cli *out, struct err *err);
+/* What --poll-interval says in milliseconds; 0: as src/rds does by itself. */
+int64_t rds_settings_poll_ms(const struct options *o);
+enum err_code rds_settings_open(const struct cli *cli, struct rds_cli *out, struct err *err);
 void rds_settings_close(struct rds_cli *r);
 
 #endif

@@ -189,12 +189,16 @@ enum err_code rds_snapshot_find(struct rds *r, const char *name, struct rds_snap
 
 /* ---- beginning ---- */
 
-/* Whether what has the name already is what this call was to begin: an answer may have been lost on its way
- * (and curl repeats a request by itself when a kept connection turns out to be dead). */
-static bool is_ours(const struct rds_snapshot *found, const char *source, const char *created)
+/* Whether what has the name already is what this call was to begin: an answer may have been lost on its way,
+ * and an earlier run may have been killed. */
+static bool is_ours(const struct rds_snapshot *found, const char *source, const struct http_pairs *params)
 {
+    const char *created = http_pairs_get(params, "Tags.Tag.1.Value"),
+               *point = http_pairs_get(params, "Tags.Tag.2.Value");
     if (found->tags.created[0] == '\0' || strcmp(found->source, source) != 0)
         return false;
+    if (point != NULL && strcmp(found->tags.point, point) == 0)
+        return true;
     return strcmp(found->tags.created, created) == 0 ||
            rds_phase_of(found->kind, found->status) == RDS_PENDING;
 }
@@ -214,7 +218,7 @@ static enum err_code begin(struct rds *r, enum rds_kind kind, const char *action
         rds_snapshot_read(xml_find(xml_root(answer.xml), kinds[kind].item), kind, out);
     /* What makes it busy may be this very snapshot. */
     if ((exists || *busy) && rds_snapshot_describe(r, kind, id, out, &ignored) == ERR_OK &&
-        is_ours(out, source, http_pairs_get(params, "Tags.Tag.1.Value"))) {
+        is_ours(out, source, params)) {
         *resumed = true;
         *busy = false;
         rc = ERR_OK;
