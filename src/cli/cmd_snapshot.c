@@ -259,24 +259,28 @@ static enum err_code restore(struct snapshot_call *c, struct err *err)
 
 /* ---- delete ---- */
 
-static enum err_code delete (struct snapshot_call *c, struct err *err) {
-    struct rds_snapshot s; char what[2 * RDS_ID_BYTES + 100]; bool deleted = !is_dry(c);
-    enum err_code code = rds_snapshot_find(c->rds.rds, c->name, &s, err);
-    if (code == ERR_OK && !options_flag(c->cli->options, OPTION_FORCE)){
-        code = rds_snapshot_check_delete(c->rds.rds, &s, err);
-        if (code == ERR_REFUSED) err_hint(err, "; --force deletes it all the same");}
-if (code == ERR_OK && !is_dry(c))
+static enum err_code delete_one(struct snapshot_call *c, struct err *err)
 {
-    snprintf(what, sizeof what, "This deletes the %s %s of %s, without a way back", rds_kind_name(s.kind),
-             s.id, s.source);
-    code = prompt_word(c->cli, what, s.id, err);
-    if (code == ERR_OK)
-        code = rds_snapshot_delete(c->rds.rds, &s, c->name, err);
-}
-if (code != ERR_OK)
-    return code;
-log_info(c->cli->run->log, "%s%s", is_dry(c) ? "dry run: would delete " : "deleted ", s.id);
-return snapshot_answer(c->cli, &s, NULL, &deleted, err);
+    struct rds_snapshot s;
+    char what[2 * RDS_ID_BYTES + 100];
+    bool deleted = !is_dry(c);
+    enum err_code code = rds_snapshot_find(c->rds.rds, c->name, &s, err);
+    if (code == ERR_OK && !options_flag(c->cli->options, OPTION_FORCE)) {
+        code = rds_snapshot_check_delete(c->rds.rds, &s, err);
+        if (code == ERR_REFUSED)
+            err_hint(err, "; --force deletes it all the same");
+    }
+    if (code == ERR_OK && !is_dry(c)) {
+        snprintf(what, sizeof what, "This deletes the %s %s of %s, without a way back", rds_kind_name(s.kind),
+                 s.id, s.source);
+        code = prompt_word(c->cli, what, s.id, err);
+        if (code == ERR_OK)
+            code = rds_snapshot_delete(c->rds.rds, &s, c->name, err);
+    }
+    if (code != ERR_OK)
+        return code;
+    log_info(c->cli->run->log, "%s%s", is_dry(c) ? "dry run: would delete " : "deleted ", s.id);
+    return snapshot_answer(c->cli, &s, NULL, &deleted, err);
 }
 
 /* ---- the subcommands ---- */
@@ -298,7 +302,7 @@ static const struct subcommand {
      ALLOW(OPTION_INSTANCE) | ALLOW(OPTION_AT) | ALLOW(OPTION_FORCE) | ALLOW(OPTION_WAIT_LIMIT), true},
     {"copy", copy, 1, 1,
      ALLOW(OPTION_ID) | ALLOW(OPTION_KMS_KEY_ID) | ALLOW(OPTION_WAIT) | ALLOW(OPTION_WAIT_LIMIT), false},
-    {"delete", delete, 1, 1, ALLOW(OPTION_FORCE), false},
+    {"delete", delete_one, 1, 1, ALLOW(OPTION_FORCE), false},
 };
 
 static const struct subcommand *find_subcommand(const char *name)

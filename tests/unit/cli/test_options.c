@@ -108,9 +108,8 @@ static void refuses_what_it_should(void **state)
         {"dump --count-check auto|always db", "is not one of"},
         {"dump --tables a db",
          "option '--tables' does not belong to 'dump'; it is for: restore, verify, doctor; see"},
-        {"list -h x",
-         "option '--host' does not belong to 'list'; it is for: dump, restore, undo, verify, "
-                       "point, rollback, doctor"},
+        {"list -h x", "option '--host' does not belong to 'list'; it is for: dump, restore, undo, verify, "
+                      "point, rollback, doctor"},
         {"restore --exclude a x", "option '--exclude' does not belong to 'restore'; it is for: dump"},
         {"restore --tables a,,b x", "--tables: 'a,,b' has an empty item"},
         {"restore", "'restore' needs ARCHIVE; see 'dbsafe help restore'"},
