@@ -6,12 +6,15 @@ Speed against the stock tools, as ratios, on a private MariaDB beside the client
   restore   dbsafe restore    against   mariadb < dump.sql       (dbsafe also re-reads and compares every row)
   s3-dump   dbsafe dump to S3 against   dbsafe dump to a folder
   s3-copy   dbsafe copy to S3 against   aws s3 cp and rclone copyto, of a ready archive of 2 GiB
+  rollback  dbsafe rollback of a point, with the share of each step; against the time that it may take, not against a tool.
+            A thousand rows were deleted since.  --bytes 5G is what the aim of 10 minutes is about.
 
 One table of 1 GB of text, 2 threads, 5 rounds in which the programs take turns, medians; peak memory of dbsafe alone.
 The build measured is build/dbsafe (MODE=release).  The table is kept in build/ for the next run.
 S3 is Ceph's RADOS gateway on the same machine, with which the programs share the processors (bench/s3.py).
 
-  bench/bench.py [--quick] [--bytes 1G] [--table orders] [--threads 2] [--rounds 5] [--only dump|restore|s3-dump|s3-copy]
+  bench/bench.py [--quick] [--bytes 1G] [--table orders] [--threads 2] [--rounds 5]
+                 [--only dump|restore|s3-dump|s3-copy|rollback]
 """
 
 import argparse
@@ -37,6 +40,7 @@ from lib.process import client_env  # noqa: E402
 
 AIM = {"dump": 1.5, "restore": 1.5}
 SCHEMA = "bench"
+ROLLBACK_AIM_S = 600
 
 
 def shell(server, command):
@@ -108,6 +112,32 @@ def bench_restore(server, options):
     return ours, theirs, None
 
 
+def bench_rollback(server, options):
+    """One point; each round deletes some rows, then goes back.  Gives the rounds' answers."""
+    server.dbsafe("point", "create", "bench", SCHEMA, "--no-drill", "--threads", options.threads, timeout=7200)
+    answers = []
+    for number in range(options.rounds):
+        server.sql(f"DELETE FROM {SCHEMA}.{options.table} LIMIT 1000")
+        answer = server.dbsafe("rollback", "--point", "bench", "--yes", "--json", "--threads", options.threads, timeout=7200)
+        answers.append((answer.json, answer.maxrss_bytes))
+        print(f"round {number + 1}: {answer.json['seconds']:.1f} s", file=sys.stderr, flush=True)
+        server.dbsafe("verify", "bench", "--live", timeout=7200)
+        for name, in server.sql("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'dbsafe\\_%'"):
+            server.sql(f"DROP DATABASE `{name}`")
+    return answers
+
+
+def show_rollback(answers, megabytes):
+    seconds = statistics.median(a["seconds"] for a, _ in answers)
+    print(f"rollback: {seconds:.1f} s, {megabytes / seconds:.0f} MB/s (aim: {ROLLBACK_AIM_S} s for 5 GB); "
+          f"peak {max(rss for _, rss in answers) / 2**20:.0f} MiB")
+    answer = min((a for a, _ in answers), key=lambda a: abs(a["seconds"] - seconds))
+    for step in answer["steps"]:
+        print(f"  {'  ' * step['level'] + step['name']:<34} {step['seconds']:8.2f} s  {100 * step['seconds'] / answer['seconds']:5.1f} %")
+    print(flush=True)
+    return {"seconds": [a["seconds"] for a, _ in answers], "steps": answer["steps"]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="64 MB, 3 rounds: to see that it works")
@@ -115,7 +145,7 @@ def main():
     parser.add_argument("--table", default="orders", choices=sorted(generate.KINDS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["dump", "restore", "s3-dump", "s3-copy"])
+    parser.add_argument("--only", choices=["dump", "restore", "s3-dump", "s3-copy", "rollback"])
     parser.add_argument("--copy-bytes", type=generate.size, default=2 << 30, metavar="SIZE", help="the archive of s3-copy")
     parser.add_argument("--buffer-pool", default="1G")
     parser.add_argument("--binlog", action="store_true", help="with a binary log")
@@ -161,6 +191,8 @@ def bench_table(server, options, figures, missed):
         print(flush=True)
         if ratio < AIM[name]:
             missed.append(name)
+    if options.only in (None, "rollback"):
+        figures["rollback"] = show_rollback(bench_rollback(server, options), megabytes)
     if options.only in (None, "s3-dump"):
         missed += s3.bench_dump(server, SCHEMA, options, figures)
 

@@ -1,6 +1,7 @@
 /* dbsafe dump: options, the place where the archive goes, and what is said about it. */
 #include "archive/name.h"
 #include "cli/command.h"
+#include "cli/dump_settings.h"
 #include "cli/locate.h"
 #include "cli/login.h"
 #include "cli/output.h"
@@ -42,9 +43,9 @@ static enum err_code check_usage(const struct options *o, struct err *err)
     if (count > 0 && options_flag(o, OPTION_ALL_DATABASES))
         return err_set(err, ERR_USAGE,
                        "--all-databases and names exclude each other; --exclude leaves databases out");
-    if (label && !label_is_valid(label))
-        return err_set(err, ERR_USAGE,
-                       "'%s' is not a label: letters, digits, _ and -, at most 40, and not 'latest'", label);
+    enum err_code code = dump_settings_check_label(label, err);
+    if (code != ERR_OK)
+        return code;
     if (file && options_origin(o, OPTION_STORE) == ORIGIN_ARGUMENT)
         return err_set(err, ERR_USAGE, "--output and --store exclude each other");
     if (to_stdout(file) && options_flag(o, OPTION_JSON))
@@ -57,26 +58,12 @@ static enum err_code check_usage(const struct options *o, struct err *err)
 
 static struct dump_options read_options(const struct options *o, const char *label)
 {
-    static const struct {
-        const char *word;
-        enum dump_count_check value;
-    } checks[] = {{"auto", COUNT_AUTO}, {"always", COUNT_ALWAYS}, {"never", COUNT_NEVER}};
-    struct dump_options d = {
-        .all_databases = options_flag(o, OPTION_ALL_DATABASES),
-        .label = label,
-        .threads = settings_threads(o),
-        .compress_level = (int)options_number(o, OPTION_COMPRESS_LEVEL),
-        .chunk_bytes = (size_t)options_number(o, OPTION_CHUNK_SIZE),
-        .consistency = options_text(o, OPTION_CONSISTENCY),
-        .allow_inconsistent = options_flag(o, OPTION_ALLOW_INCONSISTENT),
-        .dry_run = options_flag(o, OPTION_DRY_RUN),
-        .max_rate = options_number(o, OPTION_MAX_RATE),
-    };
+    struct dump_options d = dump_settings_read(o);
+    d.all_databases = options_flag(o, OPTION_ALL_DATABASES);
+    d.label = label;
+    d.dry_run = options_flag(o, OPTION_DRY_RUN);
     d.names = options_operands(o, &d.name_count);
     d.excludes = options_items(o, OPTION_EXCLUDE, &d.exclude_count);
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
-        if (strcmp(options_text(o, OPTION_COUNT_CHECK), checks[i].word) == 0)
-            d.count_check = checks[i].value;
     return d;
 }
 

@@ -224,6 +224,7 @@ const struct command command_list = {
     .description =
         "Shows the archives in the store, the oldest first: when they were taken, label, tables, rows, size, "
         "and what"
-        " was proved of each: none, bytes (verified) or restored (its rows were compared after a restore).",
+        " was proved of each: none, bytes (verified) or restored (its rows were compared, after a restore or "
+        "in a drill).",
     .run = run_list,
 };

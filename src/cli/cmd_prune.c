@@ -2,36 +2,46 @@
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/output.h"
+#include "cli/points.h"
 #include "cli/prompt.h"
 #include "cli/settings.h"
+#include "recovery/point_expiry.h"
 #include "recovery/prune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static enum err_code confirm(const struct cli *cli, const struct prune_plan *p, struct err *err)
+static enum err_code confirm(const struct cli *cli, const struct prune_plan *p, const struct point_expiry *e,
+                             struct err *err)
 {
-    char what[256], archives[FIGURE_BYTES], bytes[FIGURE_BYTES];
-    if (p->removals == 0)
+    char what[256], archives[FIGURE_BYTES], bytes[FIGURE_BYTES], points[FIGURE_BYTES];
+    if (p->removals == 0 && e->expired_count == 0)
         return ERR_OK;
-    snprintf(what, sizeof what, "this removes %s (%s) without a way back",
-             figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes));
+    snprintf(what, sizeof what,
+             "this removes %s (%s) and %s that have expired, with their archives, without a way back",
+             figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
+             figure_of(e->expired_count, "point", points));
     return prompt_confirm(cli, what, err);
 }
 
-static void log_result(const struct cli *cli, const struct prune_plan *p, unsigned leftovers)
+static void log_result(const struct cli *cli, const struct prune_plan *p, const struct point_expiry *e,
+                       unsigned leftovers)
 {
     struct log *log = cli->run->log;
     bool dry = options_flag(cli->options, OPTION_DRY_RUN);
-    char archives[FIGURE_BYTES], bytes[FIGURE_BYTES], left[FIGURE_BYTES];
+    char archives[FIGURE_BYTES], bytes[FIGURE_BYTES], left[FIGURE_BYTES], points[FIGURE_BYTES];
     for (size_t i = 0; i < p->count; i++)
         if (p->archives[i].fate == PRUNE_UNREADABLE)
             log_warn(log, "%s cannot be read: it is kept, and not counted as one of the newest",
                      p->archives[i].name);
-    log_info(log, "%s%s (%s) and %s of runs that died%s", dry ? "dry run: " : "removed ",
+    for (size_t i = 0; i < p->count; i++)
+        if (p->archives[i].fate == PRUNE_PINNED)
+            log_info(log, "%s is kept: a recovery point goes back to it", p->archives[i].name);
+    log_info(log, "%s%s (%s), %s and %s of runs that died%s", dry ? "dry run: " : "removed ",
              figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
-             figure_of(leftovers, "leftover", left), dry ? " would be removed" : "");
+             figure_of(e->expired_count, "point", points), figure_of(leftovers, "leftover", left),
+             dry ? " would be removed" : "");
 }
 
 static void put_removed(struct json_out *j, const struct prune_plan *p)
@@ -53,8 +63,16 @@ static void put_removed(struct json_out *j, const struct prune_plan *p)
     json_out_array_close(j);
 }
 
+static void put_points(struct json_out *j, const struct point_expiry *e)
+{
+    json_out_array_open(j, "points");
+    for (size_t i = 0; i < e->expired_count; i++)
+        json_out_string(j, NULL, e->expired[i]->name);
+    json_out_array_close(j);
+}
+
 static enum err_code answer(struct cli *cli, const struct store *store, const struct prune_plan *p,
-                            unsigned leftovers, struct err *err)
+                            const struct point_expiry *e, unsigned leftovers, struct err *err)
 {
     struct buf out;
     struct json_out j;
@@ -64,6 +82,7 @@ static enum err_code answer(struct cli *cli, const struct store *store, const st
     json_out_object_open(&j, NULL);
     json_out_string(&j, "store", place);
     put_removed(&j, p);
+    put_points(&j, e);
     json_out_uint(&j, "removed_bytes", p->bytes);
     json_out_uint(&j, "kept", p->count - p->removals);
     json_out_uint(&j, "companions", p->companion_count);
@@ -88,25 +107,33 @@ static enum err_code print_names(const struct prune_plan *p, struct err *err)
     return code;
 }
 
-static enum err_code prune_store(struct cli *cli, struct store *store, const struct prune_options *options,
-                                 struct prune_plan *plan, struct err *err)
+static enum err_code prune_store(struct cli *cli, const struct points *points, struct prune_options *options,
+                                 struct prune_plan *plan, struct point_expiry *expiry, struct err *err)
 {
+    struct store *store = points->stores.archives;
     bool dry = options_flag(cli->options, OPTION_DRY_RUN);
     unsigned leftovers = 0;
     enum err_code code = dry ? ERR_OK : store_lock(store, err);
     if (code == ERR_OK)
         code = store_sweep(store, settings_stale_after_ms(cli->options), dry, &leftovers, err);
     if (code == ERR_OK)
-        code = prune_plan_make(cli->run, store, options, plan, err);
+        code = point_expiry_plan(cli->run, points->stores.points, points->snapshots, expiry, err);
+    if (code != ERR_OK)
+        return code;
+    options->pinned = expiry->pinned;
+    options->pinned_count = expiry->pinned_count;
+    code = prune_plan_make(cli->run, store, options, plan, err);
     if (code == ERR_OK && !dry)
-        code = confirm(cli, plan, err);
+        code = confirm(cli, plan, expiry, err);
+    if (code == ERR_OK && !dry)
+        code = point_expiry_apply(cli->run, &points->stores, points->snapshots, expiry, err);
     if (code == ERR_OK && !dry)
         code = prune_plan_apply(cli->run, store, plan, err);
     if (code != ERR_OK)
         return code;
-    log_result(cli, plan, leftovers);
+    log_result(cli, plan, expiry, leftovers);
     if (options_flag(cli->options, OPTION_JSON))
-        return answer(cli, store, plan, leftovers, err);
+        return answer(cli, store, plan, expiry, leftovers, err);
     return print_names(plan, err);
 }
 
@@ -116,16 +143,19 @@ static enum err_code run_prune(struct cli *cli, struct err *err)
     struct prune_options options = {.keep_last = (unsigned)options_number(o, OPTION_KEEP_LAST),
                                     .label = options_text(o, OPTION_LABEL)};
     struct prune_plan plan = {0};
-    struct store *store;
+    struct point_expiry expiry = {.expired_count = 0};
+    struct points points;
     if (options.label && !label_is_valid(options.label))
         return err_set(err, ERR_USAGE, "'%s' is not a label: letters, digits, _ and -, at most 40",
                        options.label);
-    enum err_code code = locate_store(cli, false, &store, err);
-    if (code != ERR_OK)
-        return code;
-    code = prune_store(cli, store, &options, &plan, err);
+    enum err_code code = points_open(cli, false, &points, err);
+    if (code == ERR_OK && !points.stores.archives) /* nothing was ever kept in the default store */
+        code = locate_store(cli, false, &points.stores.archives, err);
+    if (code == ERR_OK)
+        code = prune_store(cli, &points, &options, &plan, &expiry, err);
     prune_plan_free(&plan);
-    store_free(store);
+    point_expiry_free(&expiry);
+    points_close(&points);
     return code;
 }
 
@@ -137,7 +167,8 @@ const struct command command_prune = {
     .description = "Removes what dead runs left unfinished in the store and, with --keep-last, the older "
                    "archives of each "
                    "label with their"
-                   " proofs; it asks before. The newest archive of a label that can be read is never "
+                   " proofs, and recovery points that have expired; it asks before. The newest archive of a "
+                   "label that can be read is never "
                    "removed. The names of the "
                    "removed archives go to standard output.",
     .run = run_prune,

@@ -1,29 +1,74 @@
 /* dbsafe verify: every byte of an archive, or the tables of a database, against its manifest. */
+#include "archive/name.h"
 #include "archive/reader.h"
 #include "cli/command.h"
+#include "cli/drill_settings.h"
 #include "cli/locate.h"
 #include "cli/login.h"
 #include "cli/output.h"
 #include "cli/proof.h"
 #include "cli/settings.h"
+#include "core/mem.h"
 #include "verify/verify.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-static enum err_code print_problems(const struct verify_result *r, struct err *err)
+/* What a drill found out, and where that is attested. */
+struct drilled {
+    bool done; /* it was begun */
+    struct drill_result result;
+    char *attestation; /* NULL: none is kept */
+};
+
+static enum err_code print_problems(const struct verify_result *r, const struct verify_result *drilled,
+                                    struct err *err)
 {
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     for (unsigned i = 0; i < r->problem_count; i++)
         output_line(&out, "%s: %s", r->problems[i].where, r->problems[i].what);
+    for (unsigned i = 0; i < drilled->problem_count; i++)
+        output_line(&out, "%s: %s", drilled->problems[i].where, drilled->problems[i].what);
     enum err_code code = output_write(STDOUT_FILENO, &out, err);
     buf_free(&out);
     return code;
 }
 
+static void put_problems(struct json_out *j, const struct verify_result *r)
+{
+    json_out_array_open(j, "problems");
+    for (unsigned i = 0; i < r->problem_count; i++) {
+        json_out_object_open(j, NULL);
+        json_out_string(j, "where", r->problems[i].where);
+        json_out_string(j, "what", r->problems[i].what);
+        json_out_object_close(j);
+    }
+    json_out_array_close(j);
+}
+
+static void put_drill(struct json_out *j, const struct drilled *d)
+{
+    if (!d->done) {
+        json_out_null(j, "drill");
+        return;
+    }
+    json_out_object_open(j, "drill");
+    json_out_bool(j, "passed", d->result.passed);
+    json_out_string(j, "server_version", d->result.server_version);
+    json_out_uint(j, "tables", d->result.tables);
+    json_out_uint(j, "rows", d->result.rows);
+    json_out_fixed3(j, "seconds", steps_total_ms(&d->result.steps));
+    json_out_string(j, "attestation", d->attestation);
+    put_problems(j, &d->result.compared);
+    steps_put_json(&d->result.steps, j);
+    json_out_object_close(j);
+}
+
 /* The result object; why (NULL: all is well) goes into it, as the one object there is. */
 static enum err_code answer(struct cli *cli, const struct located *archive, const struct verify_result *r,
-                            const struct err *why, struct err *err)
+                            const struct drilled *d, const struct err *why, struct err *err)
 {
     struct buf out;
     struct json_out j;
@@ -38,14 +83,8 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
     json_out_uint(&j, "tables", r->tables);
     json_out_uint(&j, "rows", r->rows);
     json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
-    json_out_array_open(&j, "problems");
-    for (unsigned i = 0; i < r->problem_count; i++) {
-        json_out_object_open(&j, NULL);
-        json_out_string(&j, "where", r->problems[i].where);
-        json_out_string(&j, "what", r->problems[i].what);
-        json_out_object_close(&j);
-    }
-    json_out_array_close(&j);
+    put_problems(&j, r);
+    put_drill(&j, d);
     if (why)
         output_json_error(&j, why);
     enum err_code code = output_answer(cli, &j, &out, err);
@@ -53,7 +92,8 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
     return code;
 }
 
-static void log_summary(const struct cli *cli, const struct located *archive, const struct verify_result *r)
+static void log_summary(const struct cli *cli, const struct located *archive, const struct verify_result *r,
+                        const struct drilled *d)
 {
     char bytes[FIGURE_BYTES], rows[FIGURE_BYTES], seconds[FIGURE_BYTES], count[FIGURE_BYTES];
     figure_of(r->rows, "row", rows);
@@ -64,6 +104,12 @@ static void log_summary(const struct cli *cli, const struct located *archive, co
     else
         log_info(cli->run->log, "%s is sound: %s, %s, %s, %s", archive->name,
                  figure_of(r->members, "member", count), figure_bytes(r->bytes, bytes), rows, seconds);
+    if (d->done)
+        log_info(
+            cli->run->log, "restored in a drill with %s: %s, %s, every content checksum compared, %s%s%s",
+            d->result.server_version, figure_of(d->result.tables, "table", count),
+            figure_of(d->result.rows, "row", rows), figure_seconds(steps_total_ms(&d->result.steps), seconds),
+            d->attestation ? "; attested in " : "", d->attestation ? d->attestation : "");
 }
 
 /* Sound bytes of the whole archive are a proof to keep; damage takes every older proof back. */
@@ -112,22 +158,66 @@ static enum err_code check_live(struct cli *cli, const struct located *archive,
     return code;
 }
 
+/* What a drill found out of the archive is attested beside it, and is the strongest proof of it, or takes
+ * every older one back. */
+static void record_drill(const struct cli *cli, const struct located *archive, const struct manifest *m,
+                         struct drilled *d, enum err_code found, const struct err *why)
+{
+    struct err err;
+    if (!d->result.begun || !drill_is_verdict(found))
+        return;
+    if (!archive->store) {
+        log_info(cli->run->log, "no attestation is kept: %s has not a name that ends in " ARCHIVE_SUFFIX,
+                 archive->name);
+        return;
+    }
+    enum err_code code = drill_attest(cli->run, archive->store, archive->name, archive->source, m, &d->result,
+                                      found == ERR_OK ? NULL : why, &err);
+    if (code == ERR_OK) {
+        char *object = xasprintf("%s" DRILL_SUFFIX, archive->name);
+        d->attestation = store_location(archive->store, object);
+        free(object);
+        code = found == ERR_OK ? proof_write(archive->store, archive->name, m->run_id, archive->source->size,
+                                             PROOF_RESTORED, clock_wall_ms(cli->run->clock), &err)
+                               : proof_remove(archive->store, archive->name, &err);
+    }
+    if (code != ERR_OK)
+        log_warn(cli->run->log, "the drill's result is not recorded: %s", err.text);
+}
+
+static enum err_code drill(struct cli *cli, const struct located *archive, const struct manifest *m,
+                           struct drilled *d, struct err *err)
+{
+    struct drill_settings settings;
+    enum err_code code = drill_settings_read(cli, &settings, err);
+    settings.options.archive_name = archive->name;
+    if (code == ERR_OK) {
+        d->done = true;
+        code = drill_run(cli->run, archive->source, m, &settings.options, &d->result, err);
+        record_drill(cli, archive, m, d, code, err);
+    }
+    drill_settings_free(&settings);
+    return code;
+}
+
 static enum err_code check_archive(struct cli *cli, const struct located *archive,
                                    const struct verify_options *options, struct verify_result *result,
-                                   struct err *err)
+                                   struct drilled *d, struct err *err)
 {
     struct manifest *m = NULL;
     struct ticker *ticker = settings_ticker(cli);
     enum err_code code = verify_archive(cli->run, archive->source, options, result, &m, err);
-    ticker_stop(ticker);
     record_proof(cli, archive, m, code);
+    if (code == ERR_OK && options_flag(cli->options, OPTION_DRILL))
+        code = drill(cli, archive, m, d, err);
+    ticker_stop(ticker);
     manifest_free(m);
     return code;
 }
 
 /* Shows the outcome of a check that came to one; code is what it came to. */
 static enum err_code show(struct cli *cli, const struct located *archive, const struct verify_result *r,
-                          enum err_code code, struct err *err)
+                          const struct drilled *d, enum err_code code, struct err *err)
 {
     bool judged = code == ERR_OK || code == ERR_DAMAGED || code == ERR_DIFFERS;
     struct err shown = {0};
@@ -135,14 +225,30 @@ static enum err_code show(struct cli *cli, const struct located *archive, const 
     if (!judged)
         return code;
     if (options_flag(cli->options, OPTION_JSON))
-        printed = answer(cli, archive, r, code == ERR_OK ? NULL : err, &shown);
+        printed = answer(cli, archive, r, d, code == ERR_OK ? NULL : err, &shown);
     else
-        printed = print_problems(r, &shown);
+        printed = print_problems(r, &d->result.compared, &shown);
     if (code == ERR_OK && printed != ERR_OK)
         return err_copy(err, &shown);
     if (code == ERR_OK)
-        log_summary(cli, archive, r);
+        log_summary(cli, archive, r, d);
     return code;
+}
+
+static enum err_code check_usage(const struct cli *cli, const char *argument, struct err *err)
+{
+    unsigned tables;
+    options_items(cli->options, OPTION_TABLES, &tables);
+    if (!options_flag(cli->options, OPTION_DRILL))
+        return ERR_OK;
+    if (options_flag(cli->options, OPTION_LIVE))
+        return err_set(err, ERR_USAGE, "--drill and --live exclude each other");
+    if (tables > 0)
+        return err_set(err, ERR_USAGE, "--drill restores the whole archive: it takes no --tables");
+    if (strcmp(argument, "-") == 0)
+        return err_set(err, ERR_USAGE,
+                       "a drill reads the archive more than once: write standard input to a file before");
+    return ERR_OK;
 }
 
 static enum err_code run_verify(struct cli *cli, struct err *err)
@@ -151,32 +257,45 @@ static enum err_code run_verify(struct cli *cli, struct err *err)
     const char *argument = options_operands(cli->options, &count)[0];
     struct verify_options options = {.threads = settings_threads(cli->options)};
     struct verify_result result = {0};
-    struct located archive;
+    struct drilled drilled = {.done = false};
+    struct located archive = {.source = NULL};
     options.tables = options_items(cli->options, OPTION_TABLES, &options.table_count);
-    enum err_code code = locate_archive(cli, argument, options.tables, options.table_count, &archive, err);
+    enum err_code code = check_usage(cli, argument, err);
+    if (code == ERR_OK)
+        code = locate_archive(cli, argument, options.tables, options.table_count, &archive, err);
     if (code == ERR_OK) {
         if (options_flag(cli->options, OPTION_LIVE))
             code = check_live(cli, &archive, &options, &result, err);
         else
-            code = check_archive(cli, &archive, &options, &result, err);
-        code = show(cli, &archive, &result, code, err);
+            code = check_archive(cli, &archive, &options, &result, &drilled, err);
+        code = show(cli, &archive, &result, &drilled, code, err);
     }
     verify_result_free(&result);
+    drill_result_free(&drilled.result);
+    free(drilled.attestation);
     located_free(&archive);
     return code;
+}
+
+static bool wants_keeper(const struct options *o)
+{
+    return options_flag(o, OPTION_DRILL);
 }
 
 const struct command command_verify = {
     .id = COMMAND_VERIFY,
     .name = "verify",
     .operands = "ARCHIVE",
-    .summary = "every byte; --live: against the database",
-    .description = "Reads every byte of the archive and compares it with the manifest; each problem is a "
-                   "line on standard output."
-                   " With --live it compares the rows of the database with the archive's content checksums "
-                   "instead and names"
-                   " every table that differs.",
+    .summary = "every byte; --live: against the database; --drill: restored",
+    .description =
+        "Reads every byte of the archive and compares it with the manifest; each problem is a "
+        "line on standard output."
+        " With --live it compares the rows of the database with the archive's content checksums "
+        "instead and names"
+        " every table that differs. With --drill the whole archive is restored too, into a throw-away "
+        "server of this machine, and every table is compared there.",
     .min_operands = 1,
     .max_operands = 1,
+    .wants_keeper = wants_keeper,
     .run = run_verify,
 };

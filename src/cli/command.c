@@ -3,6 +3,7 @@
 #include "cli/config.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "recovery/keeper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +13,13 @@
 #define RUN_ID_BYTES 13 /* 12 hex digits and NUL */
 
 static const struct command *const commands[COMMAND_COUNT] = {
-    [COMMAND_DUMP] = &command_dump,       [COMMAND_RESTORE] = &command_restore,
-    [COMMAND_UNDO] = &command_undo,       [COMMAND_VERIFY] = &command_verify,
-    [COMMAND_LIST] = &command_list,       [COMMAND_SHOW] = &command_show,
-    [COMMAND_PRUNE] = &command_prune,     [COMMAND_COPY] = &command_copy,
-    [COMMAND_DOCTOR] = &command_doctor,   [COMMAND_HELP] = &command_help,
-    [COMMAND_VERSION] = &command_version,
+    [COMMAND_DUMP] = &command_dump,         [COMMAND_RESTORE] = &command_restore,
+    [COMMAND_UNDO] = &command_undo,         [COMMAND_VERIFY] = &command_verify,
+    [COMMAND_LIST] = &command_list,         [COMMAND_SHOW] = &command_show,
+    [COMMAND_PRUNE] = &command_prune,       [COMMAND_COPY] = &command_copy,
+    [COMMAND_SNAPSHOT] = &command_snapshot, [COMMAND_POINT] = &command_point,
+    [COMMAND_ROLLBACK] = &command_rollback, [COMMAND_DOCTOR] = &command_doctor,
+    [COMMAND_HELP] = &command_help,         [COMMAND_VERSION] = &command_version,
 };
 
 const struct command *command_get(enum command_id id)
@@ -35,8 +37,7 @@ const struct command *command_find(const char *name)
 
 bool command_is_later(const char *name)
 {
-    static const char *const later[] = {"snapshot", "point",  "rollback", "schedule",
-                                        "status",   "report", "keygen"};
+    static const char *const later[] = {"schedule", "status", "report", "keygen"};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (strcmp(later[i], name) == 0)
             return true;
@@ -67,12 +68,13 @@ static bool json_log(const struct options *o)
     return strcmp(options_text(o, OPTION_LOG_FORMAT), "json") == 0;
 }
 
-/* A signal makes all that runs fail in its own way: what counts is the signal. */
+/* A signal makes all that runs fail in its own way: what counts is the signal.  An error that is one already
+ * may say more, such as how to go on. */
 static enum err_code prefer_signal(struct cancel *cancel, enum err_code code, struct err *err)
 {
     struct err why = {0};
     enum err_code fired = cancel_check(cancel, &why);
-    if (code == ERR_OK || (fired != ERR_SIGINT && fired != ERR_SIGTERM))
+    if (code == ERR_OK || code == fired || (fired != ERR_SIGINT && fired != ERR_SIGTERM))
         return code;
     return err_copy(err, &why);
 }
@@ -92,10 +94,14 @@ static enum err_code run_working(struct cli *cli, struct log *log, struct err *e
         .log = log, .cancel = cancel_new(), .clock = clock, .progress = &progress, .run_id = run_id};
     cli->run = &run;
     cli->started_ms = clock_monotonic_ms(clock);
-    code = signals_start(&run, &signals, err);
+    if (command->wants_keeper && command->wants_keeper(cli->options))
+        code = keeper_start(&cli->keeper, err);
+    if (code == ERR_OK)
+        code = signals_start(&run, &signals, err);
     if (code == ERR_OK)
         code = command->run(cli, err);
     signals_stop(signals);
+    keeper_free(cli->keeper);
     code = prefer_signal(run.cancel, code, err);
     cancel_free(run.cancel);
     cli->run = NULL;

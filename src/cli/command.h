@@ -15,12 +15,15 @@
 
 #define OPERANDS_ANY UINT_MAX
 
+struct keeper;
+
 struct cli {
     const struct run *run; /* NULL for commands that are plain */
     const struct options *options;
     char *const *environment;
-    int64_t started_ms; /* monotonic clock */
-    bool answered;      /* the command printed its JSON object itself, though it failed */
+    int64_t started_ms;    /* monotonic clock */
+    bool answered;         /* the command printed its JSON object itself, though it failed */
+    struct keeper *keeper; /* for a restore drill; NULL unless the command asked for one */
 };
 
 struct command {
@@ -31,11 +34,14 @@ struct command {
     const char *description; /* a paragraph, for its help */
     unsigned min_operands, max_operands;
     bool plain; /* needs no settings, log or signals */
+    /* Whether it will want a keeper, which must be started before any thread; NULL: never. */
+    bool (*wants_keeper)(const struct options *o);
     enum err_code (*run)(struct cli *cli, struct err *err);
 };
 
 extern const struct command command_dump, command_restore, command_undo, command_verify, command_list,
-    command_show, command_prune, command_copy, command_doctor, command_help, command_version;
+    command_show, command_prune, command_copy, command_snapshot, command_point, command_rollback,
+    command_doctor, command_help, command_version;
 
 const struct command *command_get(enum command_id id);
 /* NULL when there is none of that name. */

@@ -11,7 +11,8 @@
 
 static const char *const group_titles[GROUP_COUNT] = {[GROUP_COMMAND] = "Options",
                                                       [GROUP_CONNECTION] = "Connection",
-                                                      [GROUP_S3] = "S3",
+                                                      [GROUP_S3] = "AWS and S3",
+                                                      [GROUP_RDS] = "RDS",
                                                       [GROUP_COMMON] = "Common options"};
 
 static const struct {
@@ -29,7 +30,7 @@ static const struct {
     {8, "archive damaged or incomplete"},
     {9, "no consistent snapshot, or DDL during the dump"},
     {10, "refused for safety (would overwrite, outside foreign keys, newer format, not confirmed)"},
-    {11, "not found (archive, table, restore id)"},
+    {11, "not found (archive, table, restore id, recovery point, instance, snapshot)"},
     {12, "another run holds the lock"},
     {13, "timed out (also: a lock that others would not release)"},
     {130, "cancelled by SIGINT; everything cleaned up"},

@@ -1,5 +1,6 @@
 #include "cli/login.h"
 
+#include "cli/iam_login.h"
 #include "cli/prompt.h"
 
 #include <errno.h>
@@ -68,6 +69,22 @@ static enum err_code read_password(const struct cli *cli, struct login *out, str
     return code;
 }
 
+static enum err_code use_iam(const struct cli *cli, struct login *out, struct err *err)
+{
+    const struct options *o = cli->options;
+    if (options_flag(o, OPTION_PASSWORD) || options_text(o, OPTION_PASSWORD_FILE))
+        return err_set(err, ERR_USAGE,
+                       "--iam-auth makes the password itself: it goes without -p and --password-file");
+    if (options_flag(o, OPTION_SKIP_SSL))
+        return err_set(err, ERR_USAGE, "--iam-auth goes over TLS only, not with --skip-ssl");
+    if (options_flag(o, OPTION_SKIP_SSL_VERIFY))
+        log_warn(cli->run->log, "with --skip-ssl-verify-server-cert the IAM token goes to whoever answers");
+    out->params.password_for = iam_login_password;
+    enum err_code code = iam_login_open(cli, &out->iam, err);
+    out->params.password_arg = out->iam;
+    return code;
+}
+
 enum err_code login_read(const struct cli *cli, struct login *out, struct err *err)
 {
     const struct options *o = cli->options;
@@ -90,7 +107,9 @@ enum err_code login_read(const struct cli *cli, struct login *out, struct err *e
     enum err_code code = ERR_OK;
     if (out->params.defaults_file && access(out->params.defaults_file, R_OK) != 0)
         code = err_set_errno(err, ERR_CONFIG, errno, "read the option file %s", out->params.defaults_file);
-    if (code == ERR_OK)
+    if (code == ERR_OK && options_flag(o, OPTION_IAM_AUTH))
+        code = use_iam(cli, out, err);
+    else if (code == ERR_OK)
         code = read_password(cli, out, err);
     if (code != ERR_OK)
         login_wipe(out);
@@ -99,6 +118,9 @@ enum err_code login_read(const struct cli *cli, struct login *out, struct err *e
 
 void login_wipe(struct login *login)
 {
+    iam_login_free(login->iam);
+    login->iam = NULL;
+    login->params.password_for = NULL;
     explicit_bzero(login->secret, sizeof login->secret);
     login->params.password = NULL;
 }

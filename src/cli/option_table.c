@@ -2,22 +2,26 @@
 
 #include <string.h>
 
-#define DUMP    (1u << COMMAND_DUMP)
-#define RESTORE (1u << COMMAND_RESTORE)
-#define UNDO    (1u << COMMAND_UNDO)
-#define VERIFY  (1u << COMMAND_VERIFY)
-#define LIST    (1u << COMMAND_LIST)
-#define SHOW    (1u << COMMAND_SHOW)
-#define PRUNE   (1u << COMMAND_PRUNE)
-#define COPY    (1u << COMMAND_COPY)
-#define DOCTOR  (1u << COMMAND_DOCTOR)
-#define HELP    (1u << COMMAND_HELP)
-#define VERSION (1u << COMMAND_VERSION)
-#define SERVER  (DUMP | RESTORE | UNDO | VERIFY | DOCTOR)
-#define STORED  (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY | DOCTOR)
-#define WORKING (SERVER | STORED)
-#define WRITING (DUMP | COPY)
-#define EVERY   (WORKING | HELP | VERSION)
+#define DUMP     (1u << COMMAND_DUMP)
+#define RESTORE  (1u << COMMAND_RESTORE)
+#define UNDO     (1u << COMMAND_UNDO)
+#define VERIFY   (1u << COMMAND_VERIFY)
+#define LIST     (1u << COMMAND_LIST)
+#define SHOW     (1u << COMMAND_SHOW)
+#define PRUNE    (1u << COMMAND_PRUNE)
+#define COPY     (1u << COMMAND_COPY)
+#define SNAPSHOT (1u << COMMAND_SNAPSHOT)
+#define POINT    (1u << COMMAND_POINT)
+#define ROLLBACK (1u << COMMAND_ROLLBACK)
+#define DOCTOR   (1u << COMMAND_DOCTOR)
+#define HELP     (1u << COMMAND_HELP)
+#define VERSION  (1u << COMMAND_VERSION)
+#define SERVER   (DUMP | RESTORE | UNDO | VERIFY | POINT | ROLLBACK | DOCTOR)
+#define LABELLED (DUMP | RESTORE | VERIFY | LIST | SHOW | PRUNE | COPY | POINT | DOCTOR)
+#define STORED   (LABELLED | ROLLBACK)
+#define WORKING  (SERVER | STORED | SNAPSHOT)
+#define WRITING  (DUMP | COPY | POINT | ROLLBACK)
+#define EVERY    (WORKING | HELP | VERSION)
 
 #define ENV  FROM_ENVIRONMENT
 #define BOTH (FROM_ENVIRONMENT | FROM_FILE)
@@ -30,7 +34,7 @@
 static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_ALL_DATABASES] = {.name = "all-databases", .kind = KIND_FLAG, .commands = DUMP | DOCTOR,
         .help = "Dump every database but the server's own"},
-    [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP | DOCTOR,
+    [OPTION_EXCLUDE] = {.name = "exclude", .kind = KIND_LIST, .word = "PATTERN", .commands = DUMP | POINT | DOCTOR,
         .from = BOTH,
         .help = "Leave out tables and other objects that match: DB, DB.NAME or NAME with * and ?; may be given again"},
     [OPTION_TABLES] = {.name = "tables", .kind = KIND_LIST, .word = "LIST", .commands = RESTORE | VERIFY | DOCTOR,
@@ -45,6 +49,51 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .help = "Re-read the restored rows and compare their content checksums before the swap"},
     [OPTION_LIVE] = {.name = "live", .kind = KIND_FLAG, .commands = VERIFY,
         .help = "Compare the tables of the database with the archive instead of reading its bytes"},
+    [OPTION_DRILL] = {.name = "drill", .kind = KIND_FLAG, .commands = VERIFY | POINT, .from = BOTH,
+        .shown = "for point where a server is installed",
+        .help = "Restore the whole archive into a throw-away server of this machine and compare every table"},
+    [OPTION_MARIADBD] = {.name = "mariadbd", .kind = KIND_STRING, .word = "FILE",
+        .shown = "the one in PATH or the usual folders", .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Server program of a drill"},
+    [OPTION_DRILL_DIR] = {.name = "drill-dir", .kind = KIND_STRING, .word = "DIR",
+        .shown = "$TMPDIR, else /var/tmp", .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Where a drill makes its private folder; it needs about three times the archive's text"},
+    [OPTION_DRILL_MEMORY] = {.name = "drill-memory", .kind = KIND_SIZE, .word = "SIZE",
+        .shown = "at most a quarter of what is free, and 1G", .min = 5 * MIB, .max = (uint64_t)1 << 44,
+        .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Buffer pool of a drill's server"},
+    [OPTION_DRILL_TIMEOUT] = {.name = "drill-timeout", .kind = KIND_UINT, .word = "MINUTES",
+        .shown = "no limit", .min = 1, .max = 100000, .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Give a drill up after so long"},
+    [OPTION_DRILL_OPTION] = {.name = "drill-option", .kind = KIND_LIST, .word = "NAME=VALUE",
+        .commands = VERIFY | POINT, .from = BOTH,
+        .help = "Another option for a drill's server, such as innodb-page-size=64k; may be given again"},
+    [OPTION_GIT] = {.name = "git", .kind = KIND_STRING, .word = "DIR", .commands = POINT, .from = BOTH,
+        .help = "Record the commit, branch and tags of this working tree in the point"},
+    [OPTION_KEEP] = {.name = "keep", .kind = KIND_FLAG, .commands = POINT,
+        .help = "The point never expires; given for an existing point, from now on"},
+    [OPTION_EXPIRES] = {.name = "expires", .kind = KIND_UINT, .word = "DAYS", .preset = "7", .min = 2,
+        .max = 36500, .commands = POINT, .from = BOTH,
+        .help = "When prune may remove a point"},
+    [OPTION_RTO] = {.name = "rto", .kind = KIND_UINT, .word = "MINUTES", .preset = "30", .min = 1,
+        .max = 100000, .commands = POINT | ROLLBACK, .from = BOTH,
+        .help = "How long the way back may take"},
+    [OPTION_REQUIRE_RTO] = {.name = "require-rto", .kind = KIND_FLAG, .commands = POINT, .from = BOTH,
+        .help = "Refuse a point whose restore is estimated longer than --rto, or cannot be estimated"},
+    [OPTION_POINT] = {.name = "point", .kind = KIND_STRING, .word = "NAME", .commands = ROLLBACK,
+        .help = "The recovery point to go back to"},
+    [OPTION_VIA] = {.name = "via", .kind = KIND_CHOICE, .word = "tables|instance", .preset = "tables",
+        .commands = ROLLBACK,
+        .help = "Way back: the point's tables from its archive, or a new instance from its snapshot"},
+    [OPTION_CUTOVER] = {.name = "cutover", .kind = KIND_CHOICE, .word = "rename", .commands = ROLLBACK,
+        .help = "With --via instance: exchange the instances' names afterwards"},
+    [OPTION_COPY_TABLES] = {.name = "copy-tables", .kind = KIND_LIST, .word = "LIST", .commands = ROLLBACK,
+        .help = "With --via instance: load these further tables of it into the live one"},
+    [OPTION_EXPORT_CHANGES] = {.name = "export-changes", .kind = KIND_STRING, .word = "FILE",
+        .commands = ROLLBACK,
+        .help = "Write the point's tables as they are before the rollback into this file, an archive"},
+    [OPTION_REPORT] = {.name = "report", .kind = KIND_STRING, .word = "FILE", .commands = ROLLBACK,
+        .help = "Write the report, an HTML page, into this file too"},
     [OPTION_LIST] = {.name = "list", .kind = KIND_FLAG, .commands = UNDO,
         .help = "Show what can be undone"},
     [OPTION_PURGE] = {.name = "purge", .kind = KIND_FLAG, .commands = UNDO,
@@ -52,47 +101,51 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_STORE] = {.name = "store", .kind = KIND_STRING, .word = "URL",
         .shown = "/var/lib/dbsafe for root, else $XDG_DATA_HOME/dbsafe", .commands = STORED, .from = BOTH,
         .help = "Where archives are kept: file:///DIR, a path, or s3://BUCKET/PREFIX"},
-    [OPTION_TO] = {.name = "to", .kind = KIND_STRING, .word = "URL", .commands = COPY,
-        .help = "The store that the archive is copied to"},
+    [OPTION_TO] = {.name = "to", .kind = KIND_STRING, .word = "URL|NAME",
+        .commands = COPY | SNAPSHOT,
+        .help = "The store that the archive is copied to; the name of the instance or cluster that is restored"},
     [OPTION_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_STRING, .word = "FILE",
         .commands = DUMP,
         .help = "Write just this file or s3://BUCKET/KEY instead of an archive in the store; - is standard output"},
     [OPTION_LABEL] = {.name = "label", .kind = KIND_STRING, .word = "NAME",
-        .shown = "for dump the first database's name, or all", .commands = STORED, .from = BOTH,
+        .shown = "for dump the first database's name, or all; for point its name", .commands = LABELLED, .from = BOTH,
         .help = "Name of the archive series: letters, digits, _ and -, at most 40"},
     [OPTION_THREADS] = {.name = "threads", .kind = KIND_UINT, .word = "N",
-        .shown = "the smaller of CPUs and 4", .min = 1, .max = 64, .commands = DUMP | RESTORE | VERIFY | DOCTOR,
+        .shown = "the smaller of CPUs and 4", .min = 1, .max = 64,
+        .commands = DUMP | RESTORE | VERIFY | POINT | ROLLBACK | DOCTOR,
         .from = BOTH,
         .help = "Workers, each with a connection of its own"},
     [OPTION_COMPRESS_LEVEL] = {.name = "compress-level", .kind = KIND_UINT, .word = "N", .preset = "1",
-        .min = 1, .max = 19, .commands = DUMP, .from = BOTH,
+        .min = 1, .max = 19, .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Level of zstd"},
     [OPTION_CHUNK_SIZE] = {.name = "chunk-size", .kind = KIND_SIZE, .word = "SIZE", .preset = "16M",
-        .min = KIB, .max = 256 * MIB, .commands = DUMP, .from = BOTH,
+        .min = KIB, .max = 256 * MIB, .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Text bytes of one archive member, cut at a row boundary"},
     [OPTION_MAX_RATE] = {.name = "max-rate", .kind = KIND_SIZE, .word = "SIZE", .shown = "no limit",
-        .max = (uint64_t)1 << 50, .commands = DUMP, .from = BOTH,
+        .max = (uint64_t)1 << 50, .commands = DUMP | POINT, .from = BOTH,
         .help = "Write at most so many bytes a second; 0 is no limit"},
     [OPTION_CONSISTENCY] = {.name = "consistency", .kind = KIND_CHOICE,
         .word = "auto|binlog-position|trx-counter|backup-stage|global-read-lock|table-locks|single-reader", .preset = "auto",
-        .commands = DUMP | DOCTOR, .from = BOTH,
+        .commands = DUMP | POINT | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "How all workers come to see one moment; auto takes the first that the account may use"},
-    [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG, .commands = DUMP | DOCTOR,
+    [OPTION_ALLOW_INCONSISTENT] = {.name = "allow-inconsistent", .kind = KIND_FLAG,
+        .commands = DUMP | POINT | ROLLBACK | DOCTOR,
         .from = BOTH,
         .help = "Accept tables whose engine has no transactions, as they are while they are read"},
     [OPTION_COUNT_CHECK] = {.name = "count-check", .kind = KIND_CHOICE, .word = "auto|always|never",
-        .preset = "auto", .commands = DUMP, .from = BOTH,
+        .preset = "auto", .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Compare the dumped rows with an independent COUNT(*) of the same snapshot"},
-    [OPTION_RESUME] = {.name = "resume", .kind = KIND_FLAG, .commands = RESTORE,
-        .help = "Finish a restore that was interrupted"},
+    [OPTION_RESUME] = {.name = "resume", .kind = KIND_FLAG, .commands = RESTORE | POINT,
+        .help = "Finish a restore that was interrupted; take over a point that a dead run on another host began"},
     [OPTION_LOCK_TIMEOUT] = {.name = "lock-timeout", .kind = KIND_UINT, .word = "SECONDS", .preset = "60",
-        .min = 1, .max = 86400, .commands = RESTORE | UNDO, .from = BOTH,
+        .min = 1, .max = 86400, .commands = RESTORE | UNDO | ROLLBACK, .from = BOTH,
         .help = "How long the swap is tried while other sessions use the tables"},
-    [OPTION_KILL_BLOCKERS] = {.name = "kill-blockers", .kind = KIND_FLAG, .commands = RESTORE | UNDO | DOCTOR,
+    [OPTION_KILL_BLOCKERS] = {.name = "kill-blockers", .kind = KIND_FLAG,
+        .commands = RESTORE | UNDO | ROLLBACK | DOCTOR,
         .from = BOTH,
         .help = "End the sessions that keep the tables from being swapped"},
     [OPTION_ASSUME_NO_OUTSIDE_FKS] = {.name = "assume-no-outside-fks", .kind = KIND_FLAG,
-        .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
+        .commands = RESTORE | UNDO | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "Go on when the account cannot see whether other tables refer to these"},
     [OPTION_INCLUDE_REFERENCING] = {.name = "include-referencing", .kind = KIND_FLAG,
         .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
@@ -101,10 +154,10 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .preset = "keep", .commands = RESTORE | DOCTOR, .from = BOTH,
         .help = "Definer of restored views, triggers, programs and events"},
     [OPTION_STAGING_SCHEMA] = {.name = "staging-schema", .kind = KIND_STRING, .word = "DB",
-        .shown = "dbsafe_stage_<id>, made and dropped", .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
+        .shown = "dbsafe_stage_<id>, made and dropped", .commands = RESTORE | UNDO | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "Load into this existing database before the swap"},
     [OPTION_UNDO_SCHEMA] = {.name = "undo-schema", .kind = KIND_STRING, .word = "DB",
-        .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO | DOCTOR, .from = BOTH,
+        .shown = "dbsafe_undo_<id>", .commands = RESTORE | UNDO | ROLLBACK | DOCTOR, .from = BOTH,
         .help = "Keep replaced tables in this existing database"},
     [OPTION_MAP_COLLATION] = {.name = "map-collation", .kind = KIND_LIST, .word = "OLD=NEW,...",
         .commands = RESTORE | DOCTOR, .from = BOTH,
@@ -113,11 +166,12 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .shown = "all archives are kept", .min = 1, .max = 1000000, .commands = PRUNE, .from = BOTH,
         .help = "Of each label keep the N newest archives that can be read and remove the older ones"},
     [OPTION_STALE_AFTER] = {.name = "stale-after", .kind = KIND_UINT, .word = "HOURS", .preset = "24",
-        .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY, .from = BOTH,
+        .min = 1, .max = 8760, .commands = DUMP | PRUNE | COPY | POINT, .from = BOTH,
         .help = "When an unfinished upload of another host, to which nothing is added, counts as abandoned"},
-    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = DUMP | RESTORE | UNDO | PRUNE,
+    [OPTION_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG,
+        .commands = DUMP | RESTORE | UNDO | PRUNE | POINT | ROLLBACK | SNAPSHOT,
         .help = "Say what would happen and change nothing"},
-    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE,
+    [OPTION_YES] = {.name = "yes", .kind = KIND_FLAG, .commands = RESTORE | UNDO | PRUNE | POINT | ROLLBACK | SNAPSHOT,
         .help = "Do not ask for confirmation"},
 
     [OPTION_HOST] = {.name = "host", .letter = 'h', .kind = KIND_STRING, .group = GROUP_CONNECTION,
@@ -138,6 +192,10 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_PASSWORD_FILE] = {.name = "password-file", .kind = KIND_STRING, .group = GROUP_CONNECTION,
         .word = "FILE", .commands = SERVER, .from = BOTH,
         .help = "Read the password from the first line of this file"},
+    [OPTION_IAM_AUTH] = {.name = "iam-auth", .kind = KIND_FLAG, .group = GROUP_CONNECTION,
+        .commands = SERVER, .from = BOTH,
+        .help = "Log in to RDS with a token made of AWS keys for each connection, instead of a password; needs -h, -u"
+                " and TLS"},
     [OPTION_DEFAULTS_FILE] = {.name = "defaults-file", .kind = KIND_STRING, .group = GROUP_CONNECTION,
         .word = "FILE", .commands = SERVER, .from = BOTH,
         .help = "Read this MariaDB option file instead of the usual ones; groups [client] and [dbsafe]"},
@@ -170,14 +228,14 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .shown = "AWS's own", .commands = STORED, .from = BOTH,
         .help = "Another server that speaks S3"},
     [OPTION_REGION] = {.name = "region", .kind = KIND_STRING, .group = GROUP_S3, .word = "NAME",
-        .shown = "that of AWS's own settings", .commands = STORED, .from = BOTH,
-        .help = "Region of the bucket; a wrong one is corrected by the server's answer"},
+        .shown = "that of AWS's own settings", .commands = SERVER | STORED | SNAPSHOT, .from = BOTH,
+        .help = "Region of RDS, or of the bucket, where the server's answer corrects a wrong one"},
     [OPTION_AWS_PROFILE] = {.name = "aws-profile", .kind = KIND_STRING, .group = GROUP_S3, .word = "NAME",
-        .shown = "$AWS_PROFILE", .commands = STORED, .from = BOTH,
+        .shown = "$AWS_PROFILE", .commands = SERVER | STORED | SNAPSHOT, .from = BOTH,
         .help = "Profile of ~/.aws/config and ~/.aws/credentials that gives the keys"},
     [OPTION_CA_BUNDLE] = {.name = "ca-bundle", .kind = KIND_STRING, .group = GROUP_S3, .word = "FILE",
-        .shown = "$AWS_CA_BUNDLE, else the system's", .commands = STORED, .from = BOTH,
-        .help = "Certificates of the authorities that may sign the S3 server's"},
+        .shown = "$AWS_CA_BUNDLE, else the system's", .commands = SERVER | STORED | SNAPSHOT, .from = BOTH,
+        .help = "Certificates of the authorities that may sign those of AWS or the S3 server"},
     [OPTION_ADDRESSING] = {.name = "addressing", .kind = KIND_CHOICE, .group = GROUP_S3,
         .word = "auto|path|virtual", .preset = "auto", .commands = STORED, .from = BOTH,
         .help = "Whether the bucket stands in the path or in the host name; auto is path with --endpoint-url"},
@@ -216,6 +274,33 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .group = GROUP_S3, .word = "ACCOUNT", .commands = STORED, .from = BOTH,
         .help = "Refuse a bucket that belongs to another account than this one (12 digits)"},
 
+    [OPTION_INSTANCE] = {.name = "instance", .kind = KIND_STRING, .group = GROUP_RDS, .word = "NAME",
+        .commands = POINT | SNAPSHOT, .from = BOTH,
+        .help = "Instance or Aurora cluster; a member of a cluster stands for the cluster (point: what is"
+                " snapshotted for it; snapshot restore: whose settings are taken)"},
+    [OPTION_ID] = {.name = "id", .kind = KIND_STRING, .group = GROUP_RDS, .word = "NAME",
+        .shown = "dbsafe-<instance>-%Y%m%d-%H%M%S", .commands = SNAPSHOT,
+        .help = "Name of the new snapshot, with conversions of strftime(3) in UTC; what RDS does not allow becomes"
+                " a hyphen"},
+    [OPTION_AT] = {.name = "at", .kind = KIND_STRING, .group = GROUP_RDS, .word = "TIME", .commands = SNAPSHOT,
+        .help = "Restore --instance as it was at this moment, such as 2026-11-23T19:04:05Z, or latest, instead of a"
+                " snapshot"},
+    [OPTION_KMS_KEY_ID] = {.name = "kms-key-id", .kind = KIND_STRING, .group = GROUP_RDS, .word = "KEY",
+        .shown = "that of the snapshot", .commands = SNAPSHOT,
+        .help = "KMS key that encrypts the copy of a snapshot"},
+    [OPTION_FORCE] = {.name = "force", .kind = KIND_FLAG, .group = GROUP_RDS, .commands = POINT | SNAPSHOT,
+        .help = "Delete a point or a snapshot although it is protected or the last one; restore a snapshot with RDS's"
+                " default settings when its source is gone"},
+    [OPTION_WAIT] = {.name = "wait", .kind = KIND_FLAG, .group = GROUP_RDS, .preset = "yes",
+        .commands = SNAPSHOT, .from = BOTH,
+        .help = "Wait until the new snapshot can be used"},
+    [OPTION_WAIT_LIMIT] = {.name = "wait-limit", .kind = KIND_UINT, .group = GROUP_RDS, .word = "MINUTES",
+        .preset = "720", .min = 1, .max = 100000, .commands = SNAPSHOT, .from = BOTH,
+        .help = "Give a wait up after so long; AWS goes on all the same"},
+    [OPTION_POLL_INTERVAL] = {.name = "poll-interval", .kind = KIND_UINT, .group = GROUP_RDS, .word = "SECONDS",
+        .shown = "15 for snapshots, 30 for instances", .max = 3600, .commands = POINT | SNAPSHOT, .from = BOTH,
+        .help = "How often AWS is asked while waiting; 0, ten times a second, is for tests"},
+
     [OPTION_CONFIG] = {.name = "config", .kind = KIND_STRING, .group = GROUP_COMMON, .word = "FILE",
         .shown = "~/.config/dbsafe/dbsafe.conf, else /etc/dbsafe.conf", .commands = WORKING, .from = ENV,
         .help = "Read settings from this file"},
@@ -235,7 +320,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .word = "text|json", .preset = "text", .commands = WORKING, .from = BOTH,
         .help = "Form of the log lines on standard error"},
     [OPTION_PROGRESS] = {.name = "progress", .kind = KIND_CHOICE, .group = GROUP_COMMON,
-        .word = "auto|always|never", .preset = "auto", .commands = SERVER | COPY, .from = BOTH,
+        .word = "auto|always|never", .preset = "auto", .commands = SERVER | COPY | SNAPSHOT, .from = BOTH,
         .help = "Draw a progress bar; auto draws it on a terminal and else logs a line a minute"},
     [OPTION_HELP] = {.name = "help", .letter = '?', .kind = KIND_FLAG, .group = GROUP_COMMON,
         .commands = EVERY,

@@ -102,3 +102,18 @@ enum err_code prompt_confirm(const struct cli *cli, const char *what, struct err
         return err_set(err, ERR_REFUSED, "%s: not confirmed", what);
     return ERR_OK;
 }
+
+enum err_code prompt_word(const struct cli *cli, const char *what, const char *word, struct err *err)
+{
+    char question[1024], answer[512];
+    if (options_flag(cli->options, OPTION_YES))
+        return ERR_OK;
+    if (!isatty(STDIN_FILENO))
+        return err_set(err, ERR_REFUSED, "%s: not confirmed, and there is no terminal to ask on; give --yes",
+                       what);
+    snprintf(question, sizeof question, "%s. Type %s to go on: ", what, word);
+    enum err_code code = prompt_line(cli->run->cancel, question, false, answer, sizeof answer, err);
+    if (code != ERR_OK)
+        return code;
+    return strcmp(answer, word) == 0 ? ERR_OK : err_set(err, ERR_REFUSED, "%s: not confirmed", what);
+}

@@ -14,5 +14,7 @@ enum err_code prompt_line(struct cancel *cancel, const char *question, bool secr
 /* ERR_OK when the person, or --yes, agrees; ERR_REFUSED otherwise, also when standard input is no terminal to
  * ask on. */
 enum err_code prompt_confirm(const struct cli *cli, const char *what, struct err *err);
+/* The same for what has no way back: the person types word; --yes stands for it. */
+enum err_code prompt_word(const struct cli *cli, const char *what, const char *word, struct err *err);
 
 #endif

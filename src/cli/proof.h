@@ -1,6 +1,7 @@
 /*
  * The proof companion of an archive, <archive name>.proof.json beside it: that its bytes were verified, or,
- * which says more, that its rows were restored and compared with the rows that were dumped.  It counts only
+ * which says more, that its rows were restored, by a restore or in a drill, and compared with the rows that
+ * were dumped.  It counts only
  * for the very archive it was written for (run id and size).
  */
 #ifndef DBSAFE_CLI_PROOF_H

@@ -154,7 +154,7 @@ static void set_tls(MYSQL *mysql, const struct db_params *p, const struct endpoi
     set_text(mysql, MYSQL_OPT_SSL_CIPHER, p->ssl_cipher);
     bool asked = p->ssl_ca || p->ssl_capath || p->ssl_cert || p->ssl_key || p->ssl_cipher ||
                  remembered(mysql, MYSQL_OPT_SSL_CA) || remembered(mysql, MYSQL_OPT_SSL_CERT);
-    bool wanted = !p->ssl_off && (asked || !e->local);
+    bool wanted = !p->ssl_off && (asked || !e->local || p->password_for);
     if (p->ssl_off)
         mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &no);
     else if (wanted)
@@ -218,7 +218,7 @@ static enum err_code long_session(struct db_conn *c, struct err *err)
         err);
 }
 
-static enum err_code connect_error(struct db_conn *c, struct err *err)
+static enum err_code connect_error(struct db_conn *c, bool iam, struct err *err)
 {
     unsigned number = mysql_errno(c->mysql);
     enum err_code code = db_error(c, err, "connect");
@@ -229,11 +229,39 @@ static enum err_code connect_error(struct db_conn *c, struct err *err)
             " --ssl-ca (for RDS its CA bundle)");
     else if (number == SECURE_TRANSPORT_REQUIRED)
         err_hint(err, "; the server wants TLS: name its CA with --ssl-ca");
+    else if (code == ERR_CONFIG && iam)
+        err_hint(err, "; with --iam-auth the account must be one of AWSAuthenticationPlugin, the keys need "
+                      "rds-db:connect on"
+                      " it, and host, port and region must be the endpoint's own");
     else if (code == ERR_CONFIG)
         err_hint(err,
                  "; the password comes from an option file, --password-file, MYSQL_PWD or a prompt (-p)");
     else if (code == ERR_DB_LOST)
         code = err_set(err, ERR_DB, "connect to %s: %s", c->target, mysql_error(c->mysql));
+    return code;
+}
+
+#define PASSWORD_MAX_BYTES 65536
+
+/* The password of this very connection, where one is made for each. */
+static enum err_code make_password(const struct db_params *p, struct endpoint *e, struct cancel *cancel,
+                                   struct buf *out, struct err *err)
+{
+    buf_init(out, PASSWORD_MAX_BYTES);
+    out->secret = true;
+    if (!p->password_for)
+        return ERR_OK;
+    if (p->ssl_off)
+        return err_set(err, ERR_CONFIG, "connect: IAM authentication goes over TLS only");
+    if (e->socket || strcmp(e->host, "localhost") == 0)
+        return err_set(err, ERR_CONFIG,
+                       "connect: IAM authentication needs the host name of the RDS endpoint (-h)");
+    if (!e->user)
+        return err_set(err, ERR_CONFIG, "connect: IAM authentication needs the name of the account (-u)");
+    enum err_code code =
+        p->password_for(p->password_arg, e->host, e->port ? e->port : 3306, e->user, cancel, out, err);
+    if (code == ERR_OK)
+        e->password = buf_cstr(out);
     return code;
 }
 
@@ -254,7 +282,11 @@ enum err_code db_connect(const struct db_params *p, struct cancel *cancel, struc
     }
     read_option_files(c->mysql, p);
     struct endpoint e = find_endpoint(c->mysql, p);
+    struct buf password;
     c->target = describe(&e);
+    code = make_password(p, &e, cancel, &password, err);
+    if (code != ERR_OK)
+        goto out;
     set_tls(c->mysql, p, &e);
     size_t packet = MAX_PACKET_BYTES;
     unsigned timeout = p->connect_timeout_s ? p->connect_timeout_s : 10;
@@ -269,7 +301,7 @@ enum err_code db_connect(const struct db_params *p, struct cancel *cancel, struc
     /* Before the first byte of the server: no moment in which it could ask for a file of its choice. */
     mysql_set_local_infile_handler(c->mysql, load_init, load_read, load_end, load_error, c);
     if (!mysql_real_connect(c->mysql, e.host, e.user, e.password, NULL, e.port, e.socket, 0)) {
-        code = connect_error(c, err);
+        code = connect_error(c, p->password_for != NULL, err);
         goto out;
     }
     c->socket = fcntl((int)mysql_get_socket(c->mysql), F_DUPFD_CLOEXEC, 0);
@@ -281,6 +313,7 @@ enum err_code db_connect(const struct db_params *p, struct cancel *cancel, struc
     cancel_add_hook(cancel, &c->hook);
     code = long_session(c, err);
 out:
+    buf_free(&password);
     if (code != ERR_OK) {
         db_close(c);
         return code;

@@ -25,6 +25,12 @@ struct db_params {
     bool ssl_off;       /* --skip-ssl */
     bool ssl_no_verify; /* --skip-ssl-verify-server-cert */
     unsigned connect_timeout_s;
+    /* Gives the password of one connection to host, as the login of an IAM account needs: then the endpoint
+     * is TCP with a user, TLS is required (to this host, too), and password is not used.  out is secret. May
+     * be called from any thread that connects.  NULL: none. */
+    enum err_code (*password_for)(void *arg, const char *host, unsigned port, const char *user,
+                                  struct cancel *cancel, struct buf *out, struct err *err);
+    void *password_arg;
 };
 
 struct db_conn;

@@ -81,9 +81,17 @@ static enum err_code look_at(struct store *store, const char *name, bool *readab
     return code == ERR_DAMAGED || code == ERR_REFUSED ? ERR_OK : code;
 }
 
+static bool is_pinned(const struct prune_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->pinned_count; i++)
+        if (strcmp(o->pinned[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* From the newest to the oldest of one label: keeps keep_last readable ones and removes what is older. */
 static enum err_code judge_label(const struct run *run, struct store *store, const char *label,
-                                 unsigned keep_last, struct prune_plan *p, struct err *err)
+                                 const struct prune_options *options, struct prune_plan *p, struct err *err)
 {
     unsigned kept = 0;
     for (size_t i = p->count; i-- > 0;) {
@@ -91,7 +99,11 @@ static enum err_code judge_label(const struct run *run, struct store *store, con
         bool readable;
         if (strcmp(a->label, label) != 0)
             continue;
-        if (kept == keep_last) {
+        if (kept == options->keep_last && is_pinned(options, a->name)) {
+            a->fate = PRUNE_PINNED;
+            continue;
+        }
+        if (kept == options->keep_last) {
             a->fate = PRUNE_REMOVE;
             p->removals++;
             p->bytes += a->bytes;
@@ -116,13 +128,13 @@ static bool is_first_of_label(const struct prune_plan *p, size_t index)
     return true;
 }
 
-static enum err_code judge(const struct run *run, struct store *store, unsigned keep_last,
+static enum err_code judge(const struct run *run, struct store *store, const struct prune_options *options,
                            struct prune_plan *p, struct err *err)
 {
     enum err_code code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && keep_last > 0 && i < p->count; i++)
+    for (size_t i = 0; code == ERR_OK && options->keep_last > 0 && i < p->count; i++)
         if (is_first_of_label(p, i))
-            code = judge_label(run, store, p->archives[i].label, keep_last, p, err);
+            code = judge_label(run, store, p->archives[i].label, options, p, err);
     return code;
 }
 
@@ -171,7 +183,7 @@ enum err_code prune_plan_make(const struct run *run, struct store *store, const 
     enum err_code code = store_list(store, add_object, &objects, err);
     if (code == ERR_OK) {
         take_archives(&objects, options->label, out);
-        code = judge(run, store, options->keep_last, out, err);
+        code = judge(run, store, options, out, err);
     }
     if (code == ERR_OK)
         take_companions(run, &objects, options, out);

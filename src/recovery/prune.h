@@ -3,7 +3,8 @@
  *
  * Archives are grouped by the label in their name.  Of each label the newest keep_last that can be read stay,
  * and so do unreadable ones among them: a damaged archive never counts as one of those that are kept, and the
- * newest readable one of a label is never removed.  Objects with other names are left alone.
+ * newest readable one of a label is never removed.  What a recovery point goes back to stays too.  Objects
+ * with other names are left alone.
  *
  * The caller holds the store's lock and uses all this from one thread.
  */
@@ -15,13 +16,16 @@
 #include "core/store.h"
 
 struct prune_options {
-    unsigned keep_last; /* 0: no archive is removed */
-    const char *label;  /* archives of this label only; NULL: all */
+    unsigned keep_last;        /* 0: no archive is removed */
+    const char *label;         /* archives of this label only; NULL: all */
+    const char *const *pinned; /* names of archives that stay whatever their age */
+    size_t pinned_count;
 };
 
 enum prune_fate {
     PRUNE_KEEP, /* one of the newest of its label, or not asked for */
     PRUNE_UNREADABLE /* kept, and not counted as one of the newest */,
+    PRUNE_PINNED, /* kept, though it is older than the newest */
     PRUNE_REMOVE
 };
 

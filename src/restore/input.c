@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "db/ddl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,14 @@ static bool is_as_written(const struct manifest_table *t, unsigned format, const
     return same;
 }
 
+/* The engine stands in it once only, and in the definition, whose digest it holds. */
+static bool has_engine(const char *ddl, const char *engine)
+{
+    char option[128];
+    snprintf(option, sizeof option, "ENGINE=%s", engine ? engine : "");
+    return ddl && strcasestr(ddl, option) != NULL;
+}
+
 /* What comes one by one grows by realloc; the manifest, which owns an arena, gets a copy in the end. */
 struct streaming {
     struct input *in;
@@ -135,7 +144,7 @@ static enum err_code add_table(struct streaming *s, const struct buf *text, stru
     if (code == ERR_OK && t->number != m->table_count + 1)
         code = err_set(err, ERR_DAMAGED, "read the archive: table %u stands where %u is expected", t->number,
                        m->table_count + 1);
-    in->is_odd |= code == ERR_OK && !is_as_written(t, m->format, text);
+    in->is_odd |= code == ERR_OK && (!is_as_written(t, m->format, text) || !has_engine(s->ddl, t->engine));
     in->ddl_texts[m->table_count] = s->ddl;
     s->ddl = NULL;
     if (code == ERR_OK)

@@ -109,6 +109,11 @@ class Damaged(TestCase):
         chosen.update(random.sample(special, len(special) // step))
         return sorted(chosen)
 
+    @staticmethod
+    def some(places, name):
+        """A restore from a pipe loads all there is before it finds the damage: in a full run every fourth place, from one that the seed says."""
+        return places[rng(name).randrange(4)::4] if FULL else places
+
     def flipped(self, at, random):
         return self.good[:at] + bytes([self.good[at] ^ (1 << random.randrange(8))]) + self.good[at + 1:]
 
@@ -176,7 +181,7 @@ class Damaged(TestCase):
 
     def test_flipped_bytes_restore_from_a_pipe(self):
         random = rng("bits piped")
-        for at in self.places(500, "pipe"):
+        for at in self.some(self.places(500, "pipe"), "pipe"):
             self.pipe(self.flipped(at, random), f"byte {at}")
 
     def test_every_byte_of_the_definitions_from_a_pipe(self):
@@ -195,12 +200,17 @@ class Damaged(TestCase):
         at = self.good.index(b'"schema":"d","name":"a"') + len('"schema":"')
         self.pipe(self.good[:at] + b"e" + self.good[at + 1:], f"byte {at}")
 
+    def test_an_engine_that_changed_from_a_pipe(self):
+        """Of an engine that no server has, so that preflight refuses it; but the archive is damaged."""
+        at = self.good.index(b'"engine":"InnoDB"') + len('"engine":"')
+        self.pipe(self.good[:at] + b"A" + self.good[at + 1:], f"byte {at}")
+
     def test_cut_at_every_length(self):
         for length in sample(range(len(self.good)), 100, "cuts"):
             self.verify(self.good[:length], f"cut at {length}")
         for length in sample(range(len(self.good)), 25, "cuts restored"):
             self.restore(self.good[:length], f"cut at {length}")
-        for length in sample(range(len(self.good)), 25, "cuts piped"):
+        for length in self.some(sample(range(len(self.good)), 25, "cuts piped"), "cuts piped"):
             self.pipe(self.good[:length], f"cut at {length}")
 
     def test_appended(self):

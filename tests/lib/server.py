@@ -52,10 +52,12 @@ class Server:
     durable  True: every commit is flushed (for tests that kill the server)
     extra    further mariadbd options
     env      further variables of its environment (TZ: what it takes for the system's time zone)
-    It must be started by the main thread: the server dies with the thread that started it.
+    keeper   the thread that starts it and outlives it, since the server dies with it; the main thread if not given
     """
 
-    def __init__(self, binlog=False, tcp=False, durable=False, log_file_size="48M", buffer_pool="64M", extra=(), env=None):
+    def __init__(self, binlog=False, tcp=False, durable=False, log_file_size="48M", buffer_pool="64M", extra=(), env=None,
+                 keeper=None):
+        self._keeper = keeper or threading.main_thread()
         self._private = PrivateFolder()
         self.folder = self._private.path
         self.data = self.folder / "data"
@@ -80,8 +82,8 @@ class Server:
 
     def start(self, extra=()):
         """extra: more options for this start only."""
-        if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("Server.start: only from the main thread")
+        if threading.current_thread() is not self._keeper:
+            raise RuntimeError("Server.start: only from the main thread, or the one that was named")
         if not self.data.exists():
             shutil.copytree(template(), self.data)
         argv = ["setpriv", "--pdeathsig", "KILL", "mariadbd", "--no-defaults", f"--datadir={self.data}",

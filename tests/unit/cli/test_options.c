@@ -108,8 +108,8 @@ static void refuses_what_it_should(void **state)
         {"dump --count-check auto|always db", "is not one of"},
         {"dump --tables a db",
          "option '--tables' does not belong to 'dump'; it is for: restore, verify, doctor; see"},
-        {"list -h x",
-         "option '--host' does not belong to 'list'; it is for: dump, restore, undo, verify, doctor"},
+        {"list -h x", "option '--host' does not belong to 'list'; it is for: dump, restore, undo, verify, "
+                      "point, rollback, doctor"},
         {"restore --exclude a x", "option '--exclude' does not belong to 'restore'; it is for: dump"},
         {"restore --tables a,,b x", "--tables: 'a,,b' has an empty item"},
         {"restore", "'restore' needs ARCHIVE; see 'dbsafe help restore'"},
@@ -120,8 +120,14 @@ static void refuses_what_it_should(void **state)
         {"copy", "'copy' needs ARCHIVE"},
         {"prune x", "'x' is one argument too many for 'prune'"},
         {"prune --keep-last 0", "--keep-last: '0' is not a number from 1 to"},
-        {"snapshot create --instance x", "'snapshot' is not in this version"},
-        {"rollback --point x", "'rollback' is not in this version"},
+        {"snapshot", "'snapshot' needs create|list"},
+        {"snapshot delete a b", "'b' is one argument too many for 'snapshot'"},
+        {"keygen", "'keygen' is not in this version"},
+        {"rollback x", "'x' is one argument too many for 'rollback'"},
+        {"rollback --via nothing", "--via: 'nothing' is not one of tables|instance"},
+        {"point", "'point' needs create NAME"},
+        {"point list --live", "option '--live' does not belong to 'point'; it is for: verify"},
+        {"point create --expires 1 x y", "--expires: '1' is not a number from 2 to"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct err err;

@@ -1,0 +1,272 @@
+/* dbsafe rollback: what will be lost, the question, the way back, and the report. */
+#include "archive/name.h"
+#include "cli/command.h"
+#include "cli/dump_settings.h"
+#include "cli/login.h"
+#include "cli/output.h"
+#include "cli/points.h"
+#include "cli/prompt.h"
+#include "cli/proof.h"
+#include "cli/settings.h"
+#include "core/fault.h"
+#include "recovery/report.h"
+#include "recovery/rollback.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum err_code check_usage(const struct options *o, struct err *err)
+{
+    const char *report = options_text(o, OPTION_REPORT);
+    unsigned tables;
+    options_items(o, OPTION_COPY_TABLES, &tables);
+    if (!options_text(o, OPTION_POINT))
+        return err_set(err, ERR_USAGE, "'rollback' needs --point NAME; 'dbsafe point list' shows them");
+    if (strcmp(options_text(o, OPTION_VIA), "tables") != 0 || options_text(o, OPTION_CUTOVER) || tables > 0)
+        return err_set(err, ERR_USAGE,
+                       "'rollback --via instance', --cutover and --copy-tables are not in this version; "
+                       "--via tables is, and"
+                       " 'dbsafe snapshot restore' makes an instance of the point's snapshot");
+    if (report && access(report, F_OK) == 0)
+        return err_set(err, ERR_REFUSED, "%s exists already and is never overwritten", report);
+    return ERR_OK;
+}
+
+/* ---- before ---- */
+
+static void tell_changes(const struct cli *cli, const struct rollback_result *r)
+{
+    struct log *log = cli->run->log;
+    char when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES];
+    clock_format_iso(r->point->archive.at.at_ms, when);
+    log_info(log, "%s changed since %s; what is new in it will be lost:",
+             figure_of(r->tables_changed, "table", tables), when);
+    for (unsigned i = 0; i < r->changes.problem_count; i++)
+        log_info(log, "  %s: %s", r->changes.problems[i].where, r->changes.problems[i].what);
+    for (unsigned i = 0; i < r->stranger_count; i++)
+        log_info(log, "  %s was made since, and stays", r->strangers[i]);
+}
+
+/* While a question stands on the terminal no progress is drawn over it. */
+struct session {
+    struct cli *cli;
+    struct ticker *ticker;
+};
+
+static enum err_code confirm(void *arg, const struct rollback_result *r, struct err *err)
+{
+    struct session *session = arg;
+    const struct cli *cli = session->cli;
+    char what[700], when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES];
+    tell_changes(cli, r);
+    clock_format_iso(r->point->archive.at.at_ms, when);
+    snprintf(what, sizeof what, "this puts %s on %.300s back to %s",
+             figure_of(r->manifest->table_count, "table", tables), r->target, when);
+    ticker_stop(session->ticker);
+    enum err_code code = prompt_confirm(cli, what, err);
+    session->ticker = settings_ticker(cli);
+    return code;
+}
+
+/* ---- after ---- */
+
+static enum err_code write_page(const struct cli *cli, const struct rollback_result *r, struct err *err)
+{
+    const char *file = options_text(cli->options, OPTION_REPORT);
+    struct buf page;
+    struct sink *sink = NULL;
+    if (!file)
+        return ERR_OK;
+    buf_init(&page, REPORT_MAX_BYTES);
+    enum err_code code = report_html(r, &page, err);
+    if (code == ERR_OK)
+        code = sink_file_create(file, &sink, err);
+    if (code == ERR_OK)
+        code = sink_write(sink, page.data, page.len, err);
+    if (code == ERR_OK)
+        code = sink_commit(sink, err);
+    sink_free(sink);
+    buf_free(&page);
+    return code;
+}
+
+/* Reports are no part of the way back: one that cannot be kept is told.  A rollback that found nothing to do
+ * keeps none. */
+static void keep_reports(const struct cli *cli, const struct points *points, const struct rollback_result *r,
+                         char **html, char **json)
+{
+    struct err err;
+    *html = *json = NULL;
+    if (r->point && r->needed && !r->dry_run) {
+        enum err_code code = report_store(r, points->stores.points, html, json, &err);
+        if (code == ERR_OK)
+            code = fault_point("rollback_reported", ERR_STORAGE, &err);
+        if (code != ERR_OK)
+            log_warn(cli->run->log, "the report is not kept: %s", err.text);
+    }
+    if (write_page(cli, r, &err) != ERR_OK)
+        log_warn(cli->run->log, "the report is not written: %s", err.text);
+}
+
+/* As after a restore: the strongest proof of the archive. */
+static void record_proof(const struct cli *cli, const struct points *points, const struct rollback_result *r)
+{
+    struct err err;
+    const struct point_archive *a = r->point ? &r->point->archive : NULL;
+    if (r->restore.swapped && r->restore.verified &&
+        proof_write(points->stores.archives, a->name, a->run_id, a->bytes, PROOF_RESTORED,
+                    clock_wall_ms(cli->run->clock), &err) != ERR_OK)
+        log_warn(cli->run->log, "the proof of this restore is not recorded: %s", err.text);
+}
+
+static enum err_code answer(struct cli *cli, const struct rollback_result *r, const char *html,
+                            const char *json, struct err *err)
+{
+    struct buf out;
+    struct json_out j;
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    json_out_begin(&j, &out, 0);
+    json_out_object_open(&j, NULL);
+    report_put_json(r, &j);
+    json_out_object_open(&j, "report");
+    json_out_string(&j, "html", html);
+    json_out_string(&j, "json", json);
+    json_out_object_close(&j);
+    if (r->failed.code != ERR_OK)
+        output_json_error(&j, &r->failed);
+    enum err_code code = output_answer(cli, &j, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static enum err_code print_steps(const struct rollback_result *r, struct err *err)
+{
+    struct buf out;
+    char seconds[FIGURE_BYTES];
+    buf_init(&out, OUTPUT_MAX_BYTES);
+    for (unsigned i = 0; i < r->steps.count; i++) {
+        const struct step *s = &r->steps.items[i];
+        output_line(&out, "%*s%-*s %10s", (int)s->level * 2, "", 30 - (int)s->level * 2, s->name,
+                    figure_seconds(s->end_ms - s->begin_ms, seconds));
+    }
+    enum err_code code = output_write(STDOUT_FILENO, &out, err);
+    buf_free(&out);
+    return code;
+}
+
+static void log_summary(const struct cli *cli, const struct rollback_result *r, const char *html)
+{
+    struct log *log = cli->run->log;
+    char tables[FIGURE_BYTES], rows[FIGURE_BYTES], seconds[FIGURE_BYTES], when[CLOCK_ISO_BYTES];
+    int64_t counted_ms = rollback_counted_ms(r);
+    clock_format_iso(r->point->archive.at.at_ms, when);
+    if (!r->needed) {
+        log_info(log, "nothing to do: the tables are as they were at %s", when);
+        return;
+    }
+    figure_of(r->restore.tables, "table", tables);
+    if (r->dry_run) {
+        tell_changes(cli, r);
+        log_info(log, "dry run: %s would be put back; nothing was changed", tables);
+        return;
+    }
+    log_info(log, "%s, %s are as they were at %s, every content checksum compared, %s", tables,
+             figure_of(r->restore.rows, "row", rows), when, figure_seconds(counted_ms, seconds));
+    if (counted_ms > r->rto_ms)
+        log_warn(log, "that is longer than the RTO of %lld minutes", (long long)r->rto_ms / 60000);
+    if (r->export.file)
+        log_info(log, "the tables as they were before: %s", r->export.file);
+    if (html)
+        log_info(log, "report: %s", html);
+    log_info(log, "to undo this: dbsafe undo %s", r->restore.restore_id);
+}
+
+static enum err_code show(struct cli *cli, const struct rollback_result *r, const char *html,
+                          const char *json, enum err_code code, struct err *err)
+{
+    struct err shown;
+    bool as_json = options_flag(cli->options, OPTION_JSON);
+    if (code != ERR_OK) {
+        if (html)
+            log_info(cli->run->log, "report: %s", html);
+        if (as_json && r->point)
+            answer(cli, r, html, json, &shown); /* the exit status still tells */
+        return code;
+    }
+    log_summary(cli, r, html);
+    return as_json ? answer(cli, r, html, json, err) : r->needed ? print_steps(r, err) : ERR_OK;
+}
+
+static struct rollback_request read_request(struct session *session)
+{
+    const struct options *o = session->cli->options;
+    struct rollback_request q = {
+        .name = options_text(o, OPTION_POINT),
+        .threads = settings_threads(o),
+        .lock_timeout_s = (unsigned)options_number(o, OPTION_LOCK_TIMEOUT),
+        .kill_blockers = options_flag(o, OPTION_KILL_BLOCKERS),
+        .assume_no_outside_fks = options_flag(o, OPTION_ASSUME_NO_OUTSIDE_FKS),
+        .staging_schema = options_text(o, OPTION_STAGING_SCHEMA),
+        .undo_schema = options_text(o, OPTION_UNDO_SCHEMA),
+        .export_file = options_text(o, OPTION_EXPORT_CHANGES),
+        .export_dump = dump_settings_read(o),
+        .rto_ms = (int64_t)options_number(o, OPTION_RTO) * 60000,
+        .dry_run = options_flag(o, OPTION_DRY_RUN),
+        .confirm = confirm,
+        .arg = session,
+    };
+    q.export_dump.label = "changes";
+    return q;
+}
+
+static enum err_code go_back(struct cli *cli, const struct login *login, struct err *err)
+{
+    struct points points;
+    struct rollback_result result = {.rto_ms = 0};
+    struct session session = {.cli = cli};
+    const struct rollback_request request = read_request(&session);
+    char *html = NULL, *json = NULL;
+    enum err_code code = points_open_for(cli, request.name, &points, err);
+    if (code == ERR_OK) {
+        session.ticker = settings_ticker(cli);
+        code = rollback_run(cli->run, &login->params, &points.stores, &request, &result, err);
+        ticker_stop(session.ticker);
+        record_proof(cli, &points, &result);
+        keep_reports(cli, &points, &result, &html, &json);
+        code = show(cli, &result, html, json, code, err);
+    }
+    rollback_result_free(&result);
+    points_close(&points);
+    free(html);
+    free(json);
+    return code;
+}
+
+static enum err_code run_rollback(struct cli *cli, struct err *err)
+{
+    struct login login;
+    enum err_code code = check_usage(cli->options, err);
+    if (code == ERR_OK)
+        code = login_read(cli, &login, err);
+    if (code == ERR_OK) {
+        code = go_back(cli, &login, err);
+        login_wipe(&login);
+    }
+    return code;
+}
+
+const struct command command_rollback = {
+    .id = COMMAND_ROLLBACK,
+    .name = "rollback",
+    .operands = "--point NAME",
+    .summary = "put the tables back to a recovery point",
+    .description = "Compares the live tables with the point, shows what will be lost, asks, and then puts "
+                   "all of the point's tables "
+                   "back from its archive: staged, every row compared, exchanged in one rename, with undo. "
+                   "Each step is timed and "
+                   "held against the RTO; a report is kept beside the point. The same command again finishes "
+                   "what was interrupted.",
+    .run = run_rollback,
+};

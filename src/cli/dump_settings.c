@@ -1,0 +1,34 @@
+#include "cli/dump_settings.h"
+
+#include "archive/name.h"
+#include "cli/settings.h"
+
+#include <string.h>
+
+struct dump_options dump_settings_read(const struct options *o)
+{
+    static const struct {
+        const char *word;
+        enum dump_count_check value;
+    } checks[] = {{"auto", COUNT_AUTO}, {"always", COUNT_ALWAYS}, {"never", COUNT_NEVER}};
+    struct dump_options d = {
+        .threads = settings_threads(o),
+        .compress_level = (int)options_number(o, OPTION_COMPRESS_LEVEL),
+        .chunk_bytes = (size_t)options_number(o, OPTION_CHUNK_SIZE),
+        .consistency = options_text(o, OPTION_CONSISTENCY),
+        .allow_inconsistent = options_flag(o, OPTION_ALLOW_INCONSISTENT),
+        .max_rate = options_number(o, OPTION_MAX_RATE),
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        if (strcmp(options_text(o, OPTION_COUNT_CHECK), checks[i].word) == 0)
+            d.count_check = checks[i].value;
+    return d;
+}
+
+enum err_code dump_settings_check_label(const char *label, struct err *err)
+{
+    if (label && !label_is_valid(label))
+        return err_set(err, ERR_USAGE,
+                       "'%s' is not a label: letters, digits, _ and -, at most 40, and not 'latest'", label);
+    return ERR_OK;
+}

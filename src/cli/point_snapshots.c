@@ -1,0 +1,126 @@
+#include "cli/point_snapshots.h"
+
+#include "cli/rds_settings.h"
+#include "core/mem.h"
+#include "rds/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MS 15000
+
+struct point_snapshots {
+    struct recovery_snapshots base;
+    const struct cli *cli;
+    bool opened;
+    struct rds_cli rds;
+};
+
+static enum err_code open_rds(struct recovery_snapshots *s, struct rds **out, struct err *err)
+{
+    struct point_snapshots *p = (struct point_snapshots *)s;
+    enum err_code code = ERR_OK;
+    if (!p->opened)
+        code = rds_settings_open(p->cli, &p->rds, err);
+    p->opened |= code == ERR_OK;
+    *out = p->rds.rds;
+    return code;
+}
+
+static enum rds_kind kind_of(bool cluster)
+{
+    return cluster ? RDS_CLUSTER_SNAPSHOT : RDS_SNAPSHOT;
+}
+
+static enum err_code check(struct recovery_snapshots *s, const char *instance, bool *cluster, struct err *err)
+{
+    struct rds *rds;
+    struct rds_database found;
+    enum err_code code = open_rds(s, &rds, err);
+    if (code == ERR_OK)
+        code = rds_find(rds, instance, &found, err);
+    if (code != ERR_OK)
+        return code;
+    *cluster = found.kind == RDS_CLUSTER;
+    if (rds_phase_of(found.kind, found.status) == RDS_FAILED)
+        return err_set(err, ERR_AWS, "the %s %s cannot be snapshotted: it is '%s'", rds_kind_name(found.kind),
+                       found.id, found.status);
+    return ERR_OK;
+}
+
+static enum err_code make_id(struct recovery_snapshots *s, const char *point, int64_t wall_ms,
+                             char out[SNAPSHOT_ID_BYTES], struct err *err)
+{
+    (void)s;
+    char *name =
+        xasprintf("dbsafe-%s-%%Y%%m%%d-%%H%%M%%S", point); /* names of points have no percent signs */
+    enum err_code code = rds_ident_make(name, RDS_SNAPSHOT_ID_MAX, wall_ms, out, err);
+    free(name);
+    return code;
+}
+
+static enum err_code create(struct recovery_snapshots *s, const char *instance, bool cluster, const char *id,
+                            const char *point, struct err *err)
+{
+    struct rds *rds;
+    struct rds_database source;
+    struct rds_snapshot made;
+    enum err_code code = open_rds(s, &rds, err);
+    if (code == ERR_OK)
+        code = rds_find(rds, instance, &source, err);
+    if (code == ERR_OK && cluster != (source.kind == RDS_CLUSTER))
+        code = err_set(err, ERR_AWS, "%s is %s now, which it was not when the point was begun", instance,
+                       cluster ? "an instance" : "a cluster or a member of one");
+    return code == ERR_OK ? rds_snapshot_create(rds, &source, id, point, &made, NULL, err) : code;
+}
+
+static enum err_code describe(struct recovery_snapshots *s, const char *id, bool cluster,
+                              struct snapshot_state *out, struct err *err)
+{
+    struct rds *rds;
+    struct rds_snapshot found;
+    enum err_code code = open_rds(s, &rds, err);
+    if (code == ERR_OK)
+        code = rds_snapshot_describe(rds, kind_of(cluster), id, &found, err);
+    if (code != ERR_OK)
+        return code;
+    enum rds_phase phase = rds_phase_of(found.kind, found.status);
+    *out = (struct snapshot_state){.percent = found.percent, .created_ms = found.created_ms};
+    out->status = phase == RDS_READY    ? SNAPSHOT_AVAILABLE
+                  : phase == RDS_FAILED ? SNAPSHOT_FAILED
+                                        : SNAPSHOT_PENDING;
+    snprintf(out->word, sizeof out->word, "%.*s", (int)sizeof out->word - 1, found.status);
+    snprintf(out->arn, sizeof out->arn, "%s", found.arn);
+    return ERR_OK;
+}
+
+static enum err_code remove_one(struct recovery_snapshots *s, const char *id, bool cluster, struct err *err)
+{
+    struct rds *rds;
+    struct rds_snapshot found;
+    enum err_code code = open_rds(s, &rds, err);
+    if (code == ERR_OK)
+        code = rds_snapshot_describe(rds, kind_of(cluster), id, &found, err);
+    return code == ERR_OK ? rds_snapshot_delete(rds, &found, id, err) : code;
+}
+
+static const struct recovery_snapshots_ops ops = {
+    .check = check, .make_id = make_id, .create = create, .describe = describe, .remove = remove_one};
+
+struct recovery_snapshots *point_snapshots_new(const struct cli *cli)
+{
+    struct point_snapshots *p = xcalloc(1, sizeof *p);
+    int64_t poll_ms = rds_settings_poll_ms(cli->options);
+    p->base = (struct recovery_snapshots){.ops = &ops, .poll_ms = poll_ms > 0 ? poll_ms : POLL_MS};
+    p->cli = cli;
+    return &p->base;
+}
+
+void point_snapshots_free(struct recovery_snapshots *s)
+{
+    struct point_snapshots *p = (struct point_snapshots *)s;
+    if (p != NULL && p->opened)
+        rds_settings_close(&p->rds);
+    free(p);
+}

@@ -1,0 +1,363 @@
+#include "rds/restore.h"
+
+#include "core/fault.h"
+#include "core/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ITEMS_MAX 1000
+
+void rds_restored_free(struct rds_restored *r)
+{
+    for (size_t i = 0; i < r->difference_count; i++) {
+        free(r->differences[i].where);
+        free(r->differences[i].name);
+        free(r->differences[i].source);
+        free(r->differences[i].restored);
+    }
+    for (size_t i = 0; i < r->notice_count; i++)
+        free(r->notices[i]);
+    free(r->differences);
+    free(r->notices);
+    *r = (struct rds_restored){0};
+}
+
+/* A restore on its way. */
+struct restoring {
+    struct rds *rds;
+    const struct rds_restore *request;
+    struct rds_restored *out;
+    char tag[2 * RDS_ID_BYTES]; /* of dbsafe:snapshot: what this is restored from */
+    bool begun;                 /* something exists at AWS */
+    const char *where;          /* what is being compared */
+};
+
+static bool is_signal(enum err_code rc)
+{
+    return rc == ERR_SIGINT || rc == ERR_SIGTERM;
+}
+
+/* ---- parameters ---- */
+
+static void add_tags(struct restoring *s, const struct xml_node *like, enum rds_role role,
+                     struct http_pairs *params)
+{
+    char now[CLOCK_ISO_BYTES];
+    unsigned tags = 2;
+    clock_format_iso(clock_wall_ms(rds_run(s->rds)->clock), now);
+    rds_add_tag(params, 1, RDS_TAG_CREATED, now);
+    rds_add_tag(params, 2, RDS_TAG_SNAPSHOT, s->tag);
+    if (s->request->point != NULL && *s->request->point != '\0')
+        rds_add_tag(params, ++tags, RDS_TAG_POINT, s->request->point);
+    if (like != NULL)
+        rds_settings_pass(role, like, params, &tags);
+}
+
+static void add_time(const struct rds_restore *q, const char *name, struct http_pairs *params)
+{
+    if (q->time != NULL)
+        http_pairs_add(params, name, q->time);
+    else
+        http_pairs_add(params, "UseLatestRestorableTime", "true");
+}
+
+static const char *instance_parameters(const struct rds_restore *q, struct http_pairs *params)
+{
+    if (q->snapshot != NULL) {
+        http_pairs_add(params, "DBSnapshotIdentifier", q->snapshot->id);
+        http_pairs_add(params, "DBInstanceIdentifier", q->to);
+        return "RestoreDBInstanceFromDBSnapshot";
+    }
+    http_pairs_add(params, "SourceDBInstanceIdentifier", q->source->id);
+    http_pairs_add(params, "TargetDBInstanceIdentifier", q->to);
+    add_time(q, "RestoreTime", params);
+    return "RestoreDBInstanceToPointInTime";
+}
+
+static const char *cluster_parameters(const struct rds_restore *q, struct http_pairs *params)
+{
+    http_pairs_add(params, "DBClusterIdentifier", q->to);
+    if (q->snapshot != NULL) {
+        http_pairs_add(params, "SnapshotIdentifier", q->snapshot->id);
+        http_pairs_add(params, "Engine", q->snapshot->engine);
+        return "RestoreDBClusterFromSnapshot";
+    }
+    http_pairs_add(params, "SourceDBClusterIdentifier", q->source->id);
+    add_time(q, "RestoreToTime", params);
+    return "RestoreDBClusterToPointInTime";
+}
+
+/* ---- beginning ---- */
+
+/* Asks for it; what exists already under this name and was begun for the same is gone on with. */
+static enum err_code begin(struct restoring *s, enum rds_kind kind, const char *action, const char *id,
+                           const struct http_pairs *params, struct err *err)
+{
+    struct aws_answer answer;
+    struct rds_database found;
+    struct err ignored;
+    const char *exists = kind == RDS_CLUSTER ? "DBClusterAlreadyExistsFault" : "DBInstanceAlreadyExists";
+    enum err_code rc = fault_point("rds_restore", ERR_AWS, err);
+    if (rc != ERR_OK)
+        return rc;
+    aws_answer_init(&answer, RDS_ANSWER_BYTES);
+    rc = rds_call(s->rds, action, params, &answer, err);
+    if (rc == ERR_AWS && strcmp(answer.code, exists) == 0 &&
+        rds_describe(s->rds, kind, id, &found, &ignored) == ERR_OK &&
+        strcmp(found.tags.snapshot, s->tag) == 0) {
+        s->out->resumed = true;
+        rc = ERR_OK;
+    }
+    s->begun |= rc == ERR_OK || (is_signal(rc) && answer.tries > 0);
+    aws_answer_free(&answer);
+    return rc;
+}
+
+/* ---- making it like its source ---- */
+
+static const struct {
+    const char *action, *id;
+} modifications[] = {
+    [RDS_INSTANCE] = {"ModifyDBInstance", "DBInstanceIdentifier"},
+    [RDS_CLUSTER] = {"ModifyDBCluster", "DBClusterIdentifier"},
+};
+
+/* One modification of what differs.  That it is refused is no reason to give up what was restored: what stays
+ * different is told at the end. */
+static enum err_code mend(struct restoring *s, enum rds_kind kind, enum rds_role role, const char *id,
+                          const struct xml_node *like, struct err *err)
+{
+    struct rds_look now;
+    struct rds_database found;
+    struct http_pairs params = {0};
+    unsigned count = 0;
+    enum err_code rc = rds_look_at(s->rds, kind, id, &now, err);
+    http_pairs_add(&params, modifications[kind].id, id);
+    http_pairs_add(&params, "ApplyImmediately", "true");
+    if (rc == ERR_OK)
+        count = rds_settings_mend(role, like, now.node, &params);
+    rds_look_free(&now);
+    if (rc == ERR_OK && count > 0) {
+        struct aws_answer answer;
+        log_info(rds_run(s->rds)->log,
+                 "%s: %u settings that a restore does not take are set by a modification", id, count);
+        aws_answer_init(&answer, RDS_ANSWER_BYTES);
+        rc = rds_call(s->rds, modifications[kind].action, &params, &answer, err);
+        aws_answer_free(&answer);
+        if (rc == ERR_OK)
+            rc = rds_wait_database(s->rds, kind, id, false, &found, err);
+        else if (rc == ERR_AWS || rc == ERR_NOT_FOUND) {
+            log_warn(rds_run(s->rds)->log, "%s", err->text);
+            rc = ERR_OK;
+        }
+    }
+    http_pairs_clear(&params);
+    return rc;
+}
+
+static void note_difference(void *arg, const char *name, const char *source, const char *restored)
+{
+    struct restoring *s = arg;
+    struct rds_restored *out = s->out;
+    if (out->difference_count == ITEMS_MAX)
+        return;
+    out->differences = xreallocarray(out->differences, out->difference_count + 1, sizeof *out->differences);
+    out->differences[out->difference_count++] = (struct rds_difference){.where = xstrdup(s->where),
+                                                                        .name = xstrdup(name),
+                                                                        .source = xstrdup(source),
+                                                                        .restored = xstrdup(restored)};
+}
+
+static void note_notice(void *arg, const char *text)
+{
+    struct rds_restored *out = ((struct restoring *)arg)->out;
+    if (out->notice_count == ITEMS_MAX)
+        return;
+    out->notices = xreallocarray(out->notices, out->notice_count + 1, sizeof *out->notices);
+    out->notices[out->notice_count++] = xstrdup(text);
+}
+
+static enum err_code compare(struct restoring *s, enum rds_kind kind, enum rds_role role, const char *id,
+                             const struct xml_node *like, struct err *err)
+{
+    struct rds_look now;
+    enum err_code rc = rds_look_at(s->rds, kind, id, &now, err);
+    s->where = id;
+    if (rc == ERR_OK)
+        rds_settings_compare(role, like, now.node, note_difference, s);
+    rds_look_free(&now);
+    return rc;
+}
+
+static enum err_code finish(struct restoring *s, enum rds_kind kind, enum rds_role role, const char *id,
+                            const struct xml_node *like, struct err *err)
+{
+    enum err_code rc = mend(s, kind, role, id, like, err);
+    if (rc == ERR_OK)
+        rc = compare(s, kind, role, id, like, err);
+    if (rc == ERR_OK)
+        rds_settings_notices(like, note_notice, s);
+    return rc;
+}
+
+/* ---- an instance ---- */
+
+static enum err_code restore_instance(struct restoring *s, const struct xml_node *like, struct err *err)
+{
+    const struct rds_restore *q = s->request;
+    struct http_pairs params = {0};
+    const char *action = instance_parameters(q, &params);
+    add_tags(s, like, RDS_ROLE_INSTANCE, &params);
+    enum err_code rc = begin(s, RDS_INSTANCE, action, q->to, &params, err);
+    http_pairs_clear(&params);
+    if (rc == ERR_OK)
+        rc = rds_wait_database(s->rds, RDS_INSTANCE, q->to, true, &s->out->database, err);
+    if (rc == ERR_OK && like != NULL)
+        rc = finish(s, RDS_INSTANCE, RDS_ROLE_INSTANCE, q->to, like, err);
+    return rc == ERR_OK ? rds_describe(s->rds, RDS_INSTANCE, q->to, &s->out->database, err) : rc;
+}
+
+/* ---- a cluster ---- */
+
+void rds_member_id(const char *like, const char *like_member, const char *to, unsigned number,
+                   char out[RDS_ID_BYTES])
+{
+    size_t n = strlen(like);
+    int length = -1;
+    if (strncmp(like_member, like, n) == 0 && like_member[n] == '-')
+        length = snprintf(out, RDS_ID_BYTES, "%s%s", to, like_member + n);
+    if (length < 0 || length > RDS_INSTANCE_ID_MAX)
+        snprintf(out, RDS_ID_BYTES, "%.*s-instance-%u", RDS_INSTANCE_ID_MAX - 12, to, number % 100);
+}
+
+/* The place of a member in the order of their creation: the first one becomes the writer. */
+static const struct rds_member *nth_member(const struct rds_database *cluster, unsigned n)
+{
+    unsigned writer = 0;
+    for (unsigned i = 0; i < cluster->member_count; i++)
+        if (cluster->members[i].writer)
+            writer = i;
+    if (n == 0)
+        return &cluster->members[writer];
+    return &cluster->members[n <= writer ? n - 1 : n];
+}
+
+/* What is done to each member in turn. */
+typedef enum err_code member_fn(struct restoring *s, const char *id, const struct xml_node *like,
+                                struct err *err);
+
+static enum err_code create_member(struct restoring *s, const char *id, const struct xml_node *like,
+                                   struct err *err)
+{
+    struct http_pairs params = {0};
+    http_pairs_add(&params, "DBInstanceIdentifier", id);
+    http_pairs_add(&params, "DBClusterIdentifier", s->request->to);
+    http_pairs_add(&params, "Engine", xml_text(like, "Engine", NULL));
+    add_tags(s, like, RDS_ROLE_MEMBER, &params);
+    enum err_code rc = begin(s, RDS_INSTANCE, "CreateDBInstance", id, &params, err);
+    http_pairs_clear(&params);
+    return rc;
+}
+
+static enum err_code await_member(struct restoring *s, const char *id, const struct xml_node *like,
+                                  struct err *err)
+{
+    struct rds_database member;
+    (void)like;
+    return rds_wait_database(s->rds, RDS_INSTANCE, id, true, &member, err);
+}
+
+static enum err_code finish_member(struct restoring *s, const char *id, const struct xml_node *like,
+                                   struct err *err)
+{
+    return finish(s, RDS_INSTANCE, RDS_ROLE_MEMBER, id, like, err);
+}
+
+static enum err_code each_member(struct restoring *s, member_fn *act, struct err *err)
+{
+    const struct rds_database *like = s->request->like;
+    enum err_code rc = ERR_OK;
+    for (unsigned i = 0; i < like->member_count && rc == ERR_OK; i++) {
+        char id[RDS_ID_BYTES];
+        struct rds_look source;
+        const struct rds_member *member = nth_member(like, i);
+        rds_member_id(like->id, member->id, s->request->to, i + 1, id);
+        rc = rds_look_at(s->rds, RDS_INSTANCE, member->id, &source, err);
+        if (rc == ERR_OK)
+            rc = act(s, id, source.node, err);
+        rds_look_free(&source);
+    }
+    return rc;
+}
+
+static enum err_code restore_cluster(struct restoring *s, const struct xml_node *like, struct err *err)
+{
+    const struct rds_restore *q = s->request;
+    struct http_pairs params = {0};
+    const char *action = cluster_parameters(q, &params);
+    add_tags(s, like, RDS_ROLE_CLUSTER, &params);
+    enum err_code rc = begin(s, RDS_CLUSTER, action, q->to, &params, err);
+    http_pairs_clear(&params);
+    if (rc == ERR_OK)
+        rc = rds_wait_database(s->rds, RDS_CLUSTER, q->to, true, &s->out->database, err);
+    if (rc == ERR_OK)
+        rc = each_member(s, create_member, err);
+    if (rc == ERR_OK)
+        rc = each_member(s, await_member, err);
+    if (rc == ERR_OK)
+        rc = finish(s, RDS_CLUSTER, RDS_ROLE_CLUSTER, q->to, like, err);
+    if (rc == ERR_OK)
+        rc = each_member(s, finish_member, err);
+    return rc == ERR_OK ? rds_describe(s->rds, RDS_CLUSTER, q->to, &s->out->database, err) : rc;
+}
+
+/* ---- both ---- */
+
+static enum err_code check(const struct rds_restore *q, bool cluster, const char *engine, struct err *err)
+{
+    if (!rds_ident_is_legal(q->to, RDS_INSTANCE_ID_MAX))
+        return err_set(err, ERR_USAGE,
+                       "'%s' is no identifier for an instance: a letter first, then letters, digits and"
+                       " single hyphens, at most %d",
+                       q->to, RDS_INSTANCE_ID_MAX);
+    if (q->like != NULL && (q->like->kind == RDS_CLUSTER) != cluster)
+        return err_set(err, ERR_USAGE, "%s is %s cluster, what is restored is %s", q->like->id,
+                       cluster ? "no" : "a", cluster ? "one" : "none");
+    if (cluster && strncmp(engine, "aurora", 6) != 0)
+        return err_set(err, ERR_REFUSED,
+                       "restoring a cluster of %s (a Multi-AZ DB cluster) is not supported, only Aurora",
+                       engine);
+    if (cluster && (q->like == NULL || q->like->member_count == 0))
+        return err_set(err, ERR_REFUSED,
+                       "the class of the instances in the new cluster is not known: no cluster with"
+                       " members is named whose settings to take");
+    return ERR_OK;
+}
+
+enum err_code rds_restore_run(struct rds *r, const struct rds_restore *q, struct rds_restored *out,
+                              struct err *err)
+{
+    bool cluster =
+        q->snapshot != NULL ? q->snapshot->kind == RDS_CLUSTER_SNAPSHOT : q->source->kind == RDS_CLUSTER;
+    struct restoring s = {.rds = r, .request = q, .out = out};
+    struct rds_look like = {.node = NULL};
+    *out = (struct rds_restored){0};
+    enum err_code rc = check(q, cluster, q->snapshot != NULL ? q->snapshot->engine : q->source->engine, err);
+    if (rc != ERR_OK)
+        return rc;
+    if (q->snapshot != NULL)
+        snprintf(s.tag, sizeof s.tag, "%s", q->snapshot->id);
+    else
+        snprintf(s.tag, sizeof s.tag, "%s@%s", q->source->id, q->time != NULL ? q->time : "latest");
+    aws_answer_init(&like.answer, 0);
+    if (q->like != NULL)
+        rc = rds_look_at(r, q->like->kind, q->like->id, &like, err);
+    if (rc == ERR_OK)
+        rc = cluster ? restore_cluster(&s, like.node, err) : restore_instance(&s, like.node, err);
+    rds_look_free(&like);
+    if (s.begun && (is_signal(rc) || rc == ERR_TIMEOUT))
+        err_hint(err, "; AWS goes on with restoring %s: the same command again goes on from there", q->to);
+    return rc;
+}

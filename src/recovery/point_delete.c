@@ -1,0 +1,163 @@
+#include "recovery/point_delete.h"
+
+#include "core/fault.h"
+#include "core/mem.h"
+#include "recovery/owner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum err_code check_last(const struct point_stores *stores, const struct point *p, struct err *err)
+{
+    struct point_list all;
+    unsigned unreadable, complete = 0;
+    enum err_code code = point_list(stores->points, &all, &unreadable, err);
+    for (size_t i = 0; i < all.count; i++)
+        complete += all.items[i]->state == POINT_COMPLETE;
+    point_list_free(&all);
+    if (code == ERR_OK && complete < 2)
+        code = err_set(err, ERR_REFUSED,
+                       "'%s' is the only complete recovery point there is; --force deletes it", p->name);
+    return code;
+}
+
+static enum err_code check_complete(const struct run *run, const struct point_stores *stores,
+                                    const struct point *p, struct err *err)
+{
+    if (point_is_protected(p, clock_wall_ms(run->clock))) {
+        char until[CLOCK_ISO_BYTES];
+        clock_format_iso(p->created_ms + POINT_PROTECTED_MS, until);
+        return err_set(err, ERR_REFUSED, "the point '%s' is protected until %s; --force deletes it", p->name,
+                       until);
+    }
+    if (p->keep)
+        return err_set(err, ERR_REFUSED, "the point '%s' was made with --keep; --force deletes it", p->name);
+    return check_last(stores, p, err);
+}
+
+static enum err_code check_unfinished(const struct point *p, bool force, struct err *err)
+{
+    enum owner_life life = owner_life(p->owner);
+    if (life == OWNER_ALIVE)
+        return err_set(err, ERR_LOCKED, "a run is making the point '%s' (%s)", p->name, p->owner);
+    if (life == OWNER_ELSEWHERE && !force)
+        return err_set(
+            err, ERR_LOCKED,
+            "a run on another host, or before this one was started, was making the point '%s' (%s); if it is"
+            " dead, --force deletes it",
+            p->name, p->owner);
+    return ERR_OK;
+}
+
+static enum err_code check(const struct run *run, const struct point_stores *stores, const struct point *p,
+                           const struct point_delete_options *options, struct err *err)
+{
+    if (p->snapshot.id && !options->snapshots)
+        return err_set(err, ERR_REFUSED,
+                       "the point '%s' has the RDS snapshot %s, which this version cannot delete", p->name,
+                       p->snapshot.id);
+    if (p->state == POINT_CREATING)
+        return check_unfinished(p, options->force, err);
+    if (p->state == POINT_COMPLETE && !options->force)
+        return check_complete(run, stores, p, err);
+    return ERR_OK;
+}
+
+/* Under the lock: what was checked is what is marked. */
+static enum err_code mark(const struct run *run, const struct point_stores *stores, const char *name,
+                          const struct point_delete_options *options, struct point **out, struct err *err)
+{
+    struct store *locked;
+    enum err_code code = point_lock(run, stores, &locked, err);
+    if (code != ERR_OK)
+        return code;
+    point_free(*out);
+    code = point_get(stores->points, name, out, err);
+    if (code == ERR_OK)
+        code = check(run, stores, *out, options, err);
+    if (code == ERR_OK) {
+        (*out)->state = POINT_DELETING;
+        code = point_put(stores->points, *out, false, err);
+    }
+    store_free(locked);
+    return code;
+}
+
+static enum err_code remove_snapshot(const struct point *p, struct recovery_snapshots *s, struct err *err)
+{
+    if (!p->snapshot.id)
+        return ERR_OK;
+    enum err_code code = s->ops->remove(s, p->snapshot.id, p->snapshot.cluster, err);
+    if (code == ERR_NOT_FOUND)
+        code = ERR_OK;
+    return code == ERR_OK ? fault_point("point_snapshot_removed", ERR_AWS, err) : code;
+}
+
+struct companions {
+    const char *archive;
+    char **names;
+    size_t count;
+};
+
+static enum err_code add_companion(void *arg, const struct store_entry *entry, struct err *err)
+{
+    struct companions *c = arg;
+    size_t n = strlen(c->archive);
+    (void)err;
+    if (strncmp(entry->name, c->archive, n) == 0 && entry->name[n] == '.') {
+        c->names = xreallocarray(c->names, c->count + 1, sizeof *c->names);
+        c->names[c->count++] = xstrdup(entry->name);
+    }
+    return ERR_OK;
+}
+
+static enum err_code remove_object(struct store *store, const char *name, struct err *err)
+{
+    enum err_code code = store_remove(store, name, err);
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+static enum err_code remove_archive(const struct point *p, struct store *archives, struct err *err)
+{
+    struct companions c = {.archive = p->archive.name};
+    if (!p->archive.name)
+        return ERR_OK;
+    enum err_code code = remove_object(archives, p->archive.name, err);
+    if (code == ERR_OK)
+        code = fault_point("point_archive_removed", ERR_STORAGE, err);
+    if (code == ERR_OK)
+        code = store_list(archives, add_companion, &c, err);
+    for (size_t i = 0; code == ERR_OK && i < c.count; i++)
+        code = remove_object(archives, c.names[i], err);
+    for (size_t i = 0; i < c.count; i++)
+        free(c.names[i]);
+    free(c.names);
+    return code == ERR_OK ? fault_point("point_companions_removed", ERR_STORAGE, err) : code;
+}
+
+enum err_code point_delete(const struct run *run, const struct point_stores *stores, const char *name,
+                           const struct point_delete_options *options, struct point **out, struct err *err)
+{
+    *out = NULL;
+    enum err_code code = point_check_name(name, err);
+    if (code == ERR_OK)
+        code = point_get(stores->points, name, out, err);
+    if (code == ERR_OK)
+        code = check(run, stores, *out, options, err);
+    if (code != ERR_OK || options->dry_run)
+        return code;
+    if (options->confirm)
+        code = options->confirm(options->arg, *out, err);
+    if (code == ERR_OK)
+        code = mark(run, stores, name, options, out, err);
+    if (code != ERR_OK)
+        return code;
+    code = fault_point("point_deleting", ERR_STORAGE, err);
+    if (code == ERR_OK)
+        code = remove_snapshot(*out, options->snapshots, err);
+    if (code == ERR_OK)
+        code = remove_archive(*out, stores->archives, err);
+    if (code == ERR_OK)
+        code = point_forget(stores->points, name, err);
+    return code == ERR_OK ? ERR_OK : err_hint(err, "; 'point delete %s' again goes on", name);
+}

@@ -1,0 +1,357 @@
+#include "recovery/rollback.h"
+
+#include "archive/identity.h"
+#include "archive/reader.h"
+#include "core/fault.h"
+#include "core/mem.h"
+#include "db/catalog.h"
+#include "dump/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct rollback {
+    const struct run *run;
+    const struct db_params *db;
+    const struct point_stores *stores;
+    const struct rollback_request *request;
+    struct rollback_result *out;
+    struct arena *arena;
+    struct source *source; /* the point's archive */
+    bool pending;          /* a dead run's restore of it stands on the server */
+};
+
+/* ---- the point ---- */
+
+static enum err_code open_archive(struct rollback *r, struct err *err)
+{
+    const struct point *p = r->out->point;
+    char identity[SHA256_HEX_BYTES];
+    enum err_code code = store_open(r->stores->archives, p->archive.name, &r->source, err);
+    if (code == ERR_OK)
+        code = archive_identity(r->source, identity, err);
+    if (code == ERR_OK &&
+        (strcmp(identity, p->archive.manifest_sha256) != 0 || r->source->size != p->archive.bytes))
+        code = err_set(err, ERR_DAMAGED, "%s is not the archive that it was made with", p->archive.name);
+    if (code == ERR_OK)
+        code = archive_read_manifest(r->source, &r->out->manifest, err);
+    return code == ERR_OK ? ERR_OK : err_wrap(err, "the archive of the point '%s'", p->name);
+}
+
+static enum err_code open_point(struct rollback *r, struct err *err)
+{
+    steps_next(&r->out->steps, "opening the point");
+    enum err_code code = point_check_name(r->request->name, err);
+    if (code == ERR_OK)
+        code = point_get(r->stores->points, r->request->name, &r->out->point, err);
+    if (code == ERR_OK && r->out->point->state != POINT_COMPLETE)
+        code = err_set(err, ERR_REFUSED, "the point '%s' is not complete (%s): there is no way back to it",
+                       r->request->name, point_state_text(r->out->point->state));
+    if (code == ERR_OK)
+        code = open_archive(r, err);
+    return code == ERR_OK ? fault_point("rollback_opened", ERR_STORAGE, err) : code;
+}
+
+/* ---- what will be lost ---- */
+
+/* Differences of one table stand together. */
+static unsigned count_tables(const struct verify_result *v)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < v->problem_count; i++) {
+        unsigned k = 0;
+        while (strcmp(v->problems[k].where, v->problems[i].where) != 0)
+            k++;
+        count += k == i;
+    }
+    return count;
+}
+
+/* Whether the point was asked for all of a database. */
+static bool holds_whole(struct rollback *r, const char *schema)
+{
+    const struct point *p = r->out->point;
+    for (unsigned i = 0; i < p->name_count; i++) {
+        struct name name;
+        if (name_parse(p->names[i], r->arena, &name, NULL) == ERR_OK && !name.table.text &&
+            name_part_matches(&name.schema, schema))
+            return true;
+    }
+    return false;
+}
+
+static void add_stranger(struct rollback_result *out, const char *schema, const char *table)
+{
+    out->strangers = xreallocarray(out->strangers, out->stranger_count + 1, sizeof *out->strangers);
+    out->strangers[out->stranger_count++] = xasprintf("%s.%s", schema, table);
+}
+
+/* Tables that came since: a rollback leaves them. */
+static enum err_code look_for_strangers(struct rollback *r, struct db_conn *c, struct err *err)
+{
+    const struct manifest *m = r->out->manifest;
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < m->schema_count; i++) {
+        struct catalog_table *tables;
+        unsigned count = 0;
+        if (!holds_whole(r, m->schemas[i].name))
+            continue;
+        code = catalog_tables(c, r->arena, m->schemas[i].name, NULL, &tables, &count, err);
+        for (unsigned k = 0; code == ERR_OK && k < count; k++)
+            if (tables[k].kind == CATALOG_TABLE && !manifest_find_table(m, tables[k].schema, tables[k].name))
+                add_stranger(r->out, tables[k].schema, tables[k].name);
+    }
+    return code;
+}
+
+/* Whether a restore was not finished: not swapped, or its staging was not removed after the swap. */
+static enum err_code is_unfinished(struct db_conn *c, const struct undo_entry *e, bool *unfinished,
+                                   struct err *err)
+{
+    struct db_rows *rows;
+    *unfinished = strcmp(e->state, "loading") == 0 || strcmp(e->state, "verified") == 0;
+    if (*unfinished || strcmp(e->state, "swapped") != 0)
+        return ERR_OK;
+    enum err_code code =
+        db_queryf(c, &rows, err,
+                  "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'dbsafe\\_stage\\_%s%%'",
+                  e->restore_id);
+    if (code != ERR_OK)
+        return code;
+    *unfinished = db_row_count(rows) > 0;
+    db_rows_free(rows);
+    return ERR_OK;
+}
+
+/* A restore of this very archive that a dead run did not finish. */
+static enum err_code look_for_pending(struct rollback *r, struct db_conn *c, struct err *err)
+{
+    struct undo_entry *entries = NULL;
+    unsigned count = 0;
+    enum err_code code = undo_list(r->run, r->db, &entries, &count, err);
+    for (unsigned i = 0; code == ERR_OK && !r->pending && i < count; i++)
+        if (strcmp(entries[i].kind, "restore") == 0 && entries[i].archive &&
+            strcmp(entries[i].archive, r->out->point->archive.name) == 0)
+            code = is_unfinished(c, &entries[i], &r->pending, err);
+    undo_list_free(entries, count);
+    return code;
+}
+
+static enum err_code compare(struct rollback *r, struct err *err)
+{
+    const struct verify_options options = {.threads = r->request->threads};
+    struct db_conn *c;
+    steps_next(&r->out->steps, "comparing with the point");
+    enum err_code code = db_connect(r->db, r->run->cancel, &c, err);
+    if (code != ERR_OK)
+        return code;
+    r->out->target = xstrdup(db_target(c));
+    code = look_for_strangers(r, c, err);
+    if (code == ERR_OK)
+        code = look_for_pending(r, c, err);
+    db_close(c);
+    if (code == ERR_OK)
+        code = verify_live(r->run, r->db, r->out->manifest, &options, &r->out->changes, err);
+    if (code == ERR_DIFFERS)
+        code = ERR_OK;
+    r->out->tables_changed = count_tables(&r->out->changes);
+    r->out->needed = r->out->tables_changed > 0 || r->pending;
+    return code == ERR_OK ? fault_point("rollback_compared", ERR_DB, err) : code;
+}
+
+static enum err_code ask(struct rollback *r, struct err *err)
+{
+    int64_t begin_ms = clock_monotonic_ms(r->run->clock);
+    steps_next(&r->out->steps, "waiting for confirmation");
+    enum err_code code = r->request->confirm ? r->request->confirm(r->request->arg, r->out, err) : ERR_OK;
+    r->out->waited_ms = clock_monotonic_ms(r->run->clock) - begin_ms;
+    return code == ERR_OK ? fault_point("rollback_confirmed", ERR_DB, err) : code;
+}
+
+/* ---- the export of what will be lost ---- */
+
+static const char *quoted(struct arena *arena, const char *schema, const char *name)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    db_quote_pair(&text, schema, name);
+    const char *copy = arena_strdup(arena, buf_cstr(&text));
+    buf_free(&text);
+    return copy;
+}
+
+/* The point's tables that are there now, as names for a dump. */
+static enum err_code list_existing(struct rollback *r, const char ***names, unsigned *name_count,
+                                   struct err *err)
+{
+    const struct manifest *m = r->out->manifest;
+    struct db_conn *c = NULL;
+    *names = arena_calloc(r->arena, m->table_count + 1, sizeof **names);
+    *name_count = 0;
+    enum err_code code = db_connect(r->db, r->run->cancel, &c, err);
+    for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++) {
+        struct catalog_table *found;
+        unsigned count;
+        code = catalog_tables(c, r->arena, m->tables[i].schema, m->tables[i].name, &found, &count, err);
+        if (code == ERR_OK && count > 0 && found[0].kind == CATALOG_TABLE)
+            (*names)[(*name_count)++] = quoted(r->arena, m->tables[i].schema, m->tables[i].name);
+    }
+    db_close(c);
+    return code;
+}
+
+static enum err_code open_export(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
+{
+    const struct rollback *r = arg;
+    (void)most_bytes;
+    return sink_file_create(r->request->export_file, out, err);
+}
+
+static void note_export(struct rollback *r, const struct manifest *m, uint64_t bytes, bool existed)
+{
+    r->out->export = (struct rollback_export){.file = xstrdup(r->request->export_file),
+                                              .existed = existed,
+                                              .bytes = bytes,
+                                              .tables = m->table_count,
+                                              .rows = m->rows};
+}
+
+/* A file that is there was written by an earlier run of this rollback, or is none of ours: it counts only if
+ * the tables are still as it says. */
+static enum err_code use_existing(struct rollback *r, unsigned table_count, struct err *err)
+{
+    const struct verify_options options = {.threads = r->request->threads};
+    struct verify_result compared = {0};
+    struct source *source = NULL;
+    struct manifest *m = NULL;
+    enum err_code code = source_file_open(r->request->export_file, &source, err);
+    if (code == ERR_OK)
+        code = archive_read_manifest(source, &m, err);
+    if (code == ERR_OK && m->table_count != table_count)
+        code = err_set(err, ERR_DIFFERS, "it holds %u tables, not %u", m->table_count, table_count);
+    if (code == ERR_OK)
+        code = verify_live(r->run, r->db, m, &options, &compared, err);
+    if (code == ERR_OK) {
+        log_info(r->run->log, "%s is there already and holds the tables as they are",
+                 r->request->export_file);
+        note_export(r, m, source->size, true);
+    } else if (code == ERR_DAMAGED || code == ERR_DIFFERS || code == ERR_REFUSED) {
+        struct err why = *err;
+        code = err_set(err, ERR_REFUSED,
+                       "%s exists, and is no export of the tables as they are now (%.500s): name another",
+                       r->request->export_file, why.text);
+    }
+    verify_result_free(&compared);
+    manifest_free(m);
+    source_free(source);
+    return code;
+}
+
+static enum err_code export_changes(struct rollback *r, struct err *err)
+{
+    struct dump_options options = r->request->export_dump;
+    struct dump_result dumped;
+    const char **names;
+    if (!r->request->export_file)
+        return ERR_OK;
+    steps_next(&r->out->steps, "exporting the changes");
+    enum err_code code = list_existing(r, &names, &options.name_count, err);
+    options.names = names;
+    if (code != ERR_OK)
+        return code;
+    if (options.name_count == 0) {
+        log_warn(r->run->log, "none of the point's tables is there: nothing to export");
+        return ERR_OK;
+    }
+    if (access(r->request->export_file, F_OK) == 0)
+        return use_existing(r, options.name_count, err);
+    code = dump_run(r->run, r->db, &options, open_export, r, &dumped, err);
+    if (code != ERR_OK)
+        return err_wrap(err, "export the changes");
+    note_export(r, dumped.manifest, dumped.archive_bytes, false);
+    manifest_free(dumped.manifest);
+    return fault_point("rollback_exported", ERR_STORAGE, err);
+}
+
+/* ---- the way back ---- */
+
+static enum err_code restore(struct rollback *r, struct err *err)
+{
+    const struct rollback_request *q = r->request;
+    const struct restore_options options = {.if_exists = IF_EXISTS_SWAP,
+                                            .verify = true,
+                                            .threads = q->threads,
+                                            .lock_timeout_s = q->lock_timeout_s,
+                                            .kill_blockers = q->kill_blockers,
+                                            .assume_no_outside_fks = q->assume_no_outside_fks,
+                                            .resume = r->pending && !q->dry_run,
+                                            .dry_run = q->dry_run,
+                                            .staging_schema = q->staging_schema,
+                                            .undo_schema = q->undo_schema,
+                                            .archive_name = r->out->point->archive.name};
+    steps_next(&r->out->steps, "restoring");
+    enum err_code code = restore_run(r->run, r->db, r->source, &options, &r->out->restore, err);
+    if (code == ERR_OK && !q->dry_run)
+        code = fault_point("rollback_restored", ERR_DB, err);
+    if (code == ERR_TIMEOUT || code == ERR_DB_LOST)
+        err_hint(err, "; the same rollback again goes on by itself");
+    r->out->done = r->out->restore.swapped;
+    return code;
+}
+
+static enum err_code go_back(struct rollback *r, struct err *err)
+{
+    enum err_code code = open_point(r, err);
+    if (code == ERR_OK)
+        code = compare(r, err);
+    if (code != ERR_OK)
+        return code;
+    if (!r->out->needed) {
+        r->out->done = true;
+        return ERR_OK;
+    }
+    /* Without changes there are only a dead run's remains to clear away. */
+    bool replaces = !r->request->dry_run && r->out->tables_changed > 0;
+    if (replaces)
+        code = ask(r, err);
+    if (code == ERR_OK && replaces)
+        code = export_changes(r, err);
+    return code == ERR_OK ? restore(r, err) : code;
+}
+
+enum err_code rollback_run(const struct run *run, const struct db_params *db,
+                           const struct point_stores *stores, const struct rollback_request *request,
+                           struct rollback_result *out, struct err *err)
+{
+    struct rollback r = {
+        .run = run, .db = db, .stores = stores, .request = request, .out = out, .arena = arena_new()};
+    struct err own;
+    err = err ? err : &own;
+    *out = (struct rollback_result){.rto_ms = request->rto_ms, .dry_run = request->dry_run};
+    steps_begin(&out->steps, run);
+    enum err_code code = go_back(&r, err);
+    steps_end(&out->steps);
+    if (code != ERR_OK)
+        out->failed = *err;
+    source_free(r.source);
+    arena_free(r.arena);
+    return code;
+}
+
+void rollback_result_free(struct rollback_result *r)
+{
+    point_free(r->point);
+    manifest_free(r->manifest);
+    verify_result_free(&r->changes);
+    for (unsigned i = 0; i < r->stranger_count; i++)
+        free(r->strangers[i]);
+    free(r->strangers);
+    free(r->export.file);
+    free(r->target);
+}
+
+int64_t rollback_counted_ms(const struct rollback_result *r)
+{
+    return steps_total_ms(&r->steps) - r->waited_ms;
+}

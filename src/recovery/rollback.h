@@ -1,0 +1,70 @@
+/*
+ * Rollback level 3, by way of the tables: the tables of a recovery point come back from its archive,
+ * verified, staged and swapped in the live server.  What that will undo is found out and shown first; each
+ * step is timed.
+ *
+ * The same call again finishes what a dead run began: the restore is journalled on the server.  One thread,
+ * the one that runs the command.
+ */
+#ifndef DBSAFE_RECOVERY_ROLLBACK_H
+#define DBSAFE_RECOVERY_ROLLBACK_H
+
+#include "dump/dump.h"
+#include "recovery/point.h"
+#include "recovery/steps.h"
+#include "restore/restore.h"
+#include "verify/verify.h"
+
+struct rollback_export {
+    char *file;   /* NULL: nothing was exported */
+    bool existed; /* an earlier run had written it, and it is as the tables still are */
+    uint64_t bytes, tables, rows;
+};
+
+struct rollback_result {
+    struct point *point;
+    struct manifest *manifest;    /* of its archive */
+    char *target;                 /* the server: "user@host:port" */
+    struct verify_result changes; /* since the point: what will be lost */
+    unsigned tables_changed;
+    char **strangers; /* tables of databases that the point holds whole, made since: they stay */
+    unsigned stranger_count;
+    struct rollback_export export;
+    struct restore_result restore;
+    bool needed; /* something was to be done */
+    bool done;   /* the tables are as they were at the point */
+    bool dry_run;
+    int64_t rto_ms;
+    int64_t waited_ms; /* for the person's word: not counted against the RTO */
+    struct steps steps;
+    struct err failed; /* code ERR_OK: it did not */
+};
+
+struct rollback_request {
+    const char *name; /* of the point */
+    unsigned threads;
+    unsigned lock_timeout_s;
+    bool kill_blockers, assume_no_outside_fks;
+    const char *staging_schema, *undo_schema;
+    const char *export_file;         /* NULL: none */
+    struct dump_options export_dump; /* how */
+    int64_t rto_ms;
+    bool dry_run;
+    /* Asked before anything is changed, when something is to be done. */
+    enum err_code (*confirm)(void *arg, const struct rollback_result *r, struct err *err);
+    void *arg;
+};
+
+/* ERR_NOT_FOUND: no such point, or its archive is gone.  ERR_REFUSED: it is not complete, not confirmed, or
+ * what restore refuses.  ERR_DAMAGED: its archive is not the recorded one.  On any error the live tables are
+ * as they were. The result is filled in as far as it got, on failure too; release with rollback_result_free.
+ */
+enum err_code rollback_run(const struct run *run, const struct db_params *db,
+                           const struct point_stores *stores, const struct rollback_request *request,
+                           struct rollback_result *out, struct err *err);
+void rollback_result_free(struct rollback_result *r);
+
+/* What counts against the RTO. */
+int64_t rollback_counted_ms(const struct rollback_result *r);
+
+#endif
