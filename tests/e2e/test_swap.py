@@ -372,6 +372,22 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         s.dbsafe("undo")
         self.assertEqual(differences(before, everything_in(s, "app")), [])
 
+    def test_functions_that_a_binary_log_does_not_trust(self):
+        """Not even root can make them: refused before anything is loaded; nothing is said while they stay as they are."""
+        s = self.own_server(binlog=True)
+        s.sql("SET GLOBAL log_bin_trust_function_creators=1")
+        s.load("CREATE DATABASE app;\nUSE app;\nCREATE TABLE t (id INT PRIMARY KEY);\nCREATE FUNCTION g () RETURNS INT RETURN RAND();\n")
+        archive = s.folder / "functions.tar"
+        s.dbsafe("dump", "app", "-o", archive)
+        s.sql("SET GLOBAL log_bin_trust_function_creators=0")
+        s.dbsafe("restore", archive)
+        s.sql("DROP FUNCTION app.g")
+        refused = s.dbsafe("restore", archive, check=10)
+        self.assertIn("function app.g", refused.err)
+        s.sql("SET GLOBAL log_bin_trust_function_creators=1")
+        s.dbsafe("restore", archive)
+        self.assertIsNotNone(s.value("SELECT app.g()"))
+
     def test_triggers_of_several_collations_keep_their_order(self):
         """And names as long as the server takes, so many that not all of them fit into the text of a step."""
         s = self.server
