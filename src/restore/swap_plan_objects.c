@@ -23,6 +23,10 @@ static enum err_code look_at_trigger_name(struct planner *p, const struct defini
     db_quote_text(&sql, d->object.schema);
     buf_put(&sql, " AND TRIGGER_NAME=");
     db_quote_text(&sql, d->object.name);
+    /* Names of triggers are names of files. */
+    buf_put(&sql, " AND (@@lower_case_table_names <> 0 OR CAST(TRIGGER_NAME AS BINARY)=");
+    db_quote_text(&sql, d->object.name);
+    buf_put(&sql, ")");
     enum err_code code = db_scalar(p->control, buf_cstr(&sql), &table, &found, err);
     if (code == ERR_OK && found && operation_find(p->op, d->object.schema, buf_cstr(&table)) < 0)
         refuse(p->refusals,

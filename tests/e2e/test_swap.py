@@ -372,6 +372,14 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         s.dbsafe("undo")
         self.assertEqual(differences(before, everything_in(s, "app")), [])
 
+    def test_triggers_whose_names_differ_in_case(self):
+        s = self.server
+        s.load("USE app;\nCREATE TABLE a_table (id INT);\nCREATE TRIGGER TR BEFORE INSERT ON a_table FOR EACH ROW SET @x = 1;\nDROP TRIGGER tr;\n")
+        self.restore("--tables", "t")
+        self.assertEqual(sorted(t for t, in s.sql("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema='app'")), ["TR", "tr"])
+        s.dbsafe("undo")
+        self.assertEqual([t for t, in s.sql("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema='app'")], ["TR"])
+
     def test_functions_that_a_binary_log_does_not_trust(self):
         """Not even root can make them: refused before anything is loaded; nothing is said while they stay as they are."""
         s = self.own_server(binlog=True)
