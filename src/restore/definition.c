@@ -209,6 +209,40 @@ static enum err_code define(struct definitions *all, const struct catalog_object
     return ERR_OK;
 }
 
+/* The server takes Label, label and lábel for one routine or event: the name of the one that it has, or NULL.
+ */
+static enum err_code stored_name(struct definitions *all, enum object_kind kind, const char *schema,
+                                 const char *name, const char **out, struct err *err)
+{
+    bool event = kind == OBJECT_EVENT, found;
+    struct buf sql, stored;
+    buf_init(&sql, 4096);
+    buf_init(&stored, 1024);
+    buf_put(&sql, event ? "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA="
+                        : "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA=");
+    db_quote_text(&sql, schema);
+    if (!event)
+        buf_putf(&sql, " AND ROUTINE_TYPE='%s'", KINDS[kind].words);
+    buf_put(&sql, event ? " AND EVENT_NAME=" : " AND ROUTINE_NAME=");
+    db_quote_text(&sql, name);
+    enum err_code code = definition_plain(all->c, err);
+    if (code == ERR_OK)
+        code = db_scalar(all->c, buf_cstr(&sql), &stored, &found, err);
+    *out = code == ERR_OK && found ? arena_strdup(all->arena, buf_cstr(&stored)) : NULL;
+    buf_free(&sql);
+    buf_free(&stored);
+    return code;
+}
+
+static const struct catalog_object *find_on_shelf(const struct shelf *s, enum catalog_kind kind,
+                                                  const char *name)
+{
+    for (unsigned i = 0; name && i < s->count; i++)
+        if (s->items[i].kind == kind && strcmp(s->items[i].name, name) == 0)
+            return &s->items[i];
+    return NULL;
+}
+
 enum err_code definitions_read(struct definitions *all, enum object_kind kind, const char *schema,
                                const char *name, struct definition *out, struct err *err)
 {
@@ -219,10 +253,12 @@ enum err_code definitions_read(struct definitions *all, enum object_kind kind, c
                                           .schema = arena_strdup(all->arena, schema),
                                           .name = arena_strdup(all->arena, name)}};
     enum err_code code = find_shelf(all, routine ? CATALOG_PROCEDURE : wanted, schema, &s, err);
-    for (unsigned i = 0; code == ERR_OK && i < s->count; i++)
-        if (s->items[i].kind == wanted && strcmp(s->items[i].name, name) == 0)
-            return define(all, &s->items[i], out, err);
-    return code;
+    const struct catalog_object *found = code == ERR_OK ? find_on_shelf(s, wanted, name) : NULL;
+    if (code == ERR_OK && !found && (routine || wanted == CATALOG_EVENT)) {
+        code = stored_name(all, kind, schema, name, &name, err);
+        found = find_on_shelf(s, wanted, name);
+    }
+    return code == ERR_OK && found ? define(all, found, out, err) : code;
 }
 
 enum err_code definitions_of_table(struct definitions *all, const char *schema, const char *table,

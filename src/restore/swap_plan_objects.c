@@ -23,6 +23,10 @@ static enum err_code look_at_trigger_name(struct planner *p, const struct defini
     db_quote_text(&sql, d->object.schema);
     buf_put(&sql, " AND TRIGGER_NAME=");
     db_quote_text(&sql, d->object.name);
+    /* Names of triggers are names of files. */
+    buf_put(&sql, " AND (@@lower_case_table_names <> 0 OR CAST(TRIGGER_NAME AS BINARY)=");
+    db_quote_text(&sql, d->object.name);
+    buf_put(&sql, ")");
     enum err_code code = db_scalar(p->control, buf_cstr(&sql), &table, &found, err);
     if (code == ERR_OK && found && operation_find(p->op, d->object.schema, buf_cstr(&table)) < 0)
         refuse(p->refusals,
@@ -319,6 +323,57 @@ static enum err_code warn_of_definers(struct planner *p, struct err *err)
     return code;
 }
 
+/* With a binary log that trusts nobody, functions and triggers take SUPER, and functions that promise nothing
+ * are made for no one. */
+static enum err_code log_distrusts(struct planner *p, bool *distrusts, struct err *err)
+{
+    struct buf answer;
+    buf_init(&answer, 64);
+    enum err_code code =
+        db_scalar(p->control, "SELECT @@GLOBAL.log_bin AND NOT @@GLOBAL.log_bin_trust_function_creators",
+                  &answer, NULL, err);
+    *distrusts = code == ERR_OK && strcmp(buf_cstr(&answer), "1") == 0;
+    buf_free(&answer);
+    return code;
+}
+
+/* The server prints these words; a body that happens to hold one is only found out later. */
+static bool promises_something(const struct definition *d)
+{
+    static const char *const words[] = {"DETERMINISTIC", "NO SQL", "READS SQL DATA"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (memmem(d->text, d->bytes, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
+static enum err_code check_binary_log(struct planner *p, struct err *err)
+{
+    bool super = grants_have(p->grants, PRIV_SUPER, NULL, NULL), distrusts;
+    unsigned refused = 0;
+    const struct definition *first = NULL;
+    enum err_code code = log_distrusts(p, &distrusts, err);
+    for (unsigned i = 0; code == ERR_OK && distrusts && i < p->op->made_count; i++) {
+        const struct definition *d = &p->op->made[i];
+        bool trigger = d->object.kind == OBJECT_TRIGGER,
+             function = d->object.kind == OBJECT_FUNCTION && (p->makes[i] || p->replaces[i]);
+        if (d->text && (((trigger || function) && !super) || (function && !promises_something(d))))
+            first = refused++ ? first : d;
+    }
+    if (!refused)
+        return code;
+    struct buf name;
+    buf_init(&name, 1024);
+    definition_describe(first, &name);
+    refuse(p->refusals,
+           "the server's binary log lets this account not make %u of the triggers and functions (%s):"
+           " SET GLOBAL log_bin_trust_function_creators=1 (RDS: in the parameter group), or GRANT SUPER ON"
+           " *.* TO %s; functions that are neither DETERMINISTIC, NO SQL nor READS SQL DATA take the first",
+           refused, buf_cstr(&name), grants_account(p->grants));
+    buf_free(&name);
+    return code;
+}
+
 static void demand_for_key(struct planner *p, const struct foreign_key *k)
 {
     static const struct need references = {PRIV_REFERENCES, "add foreign keys to a table"},
@@ -351,6 +406,8 @@ enum err_code swap_plan_privileges(struct planner *p, struct err *err)
     for (unsigned i = 0; i < p->op->key_count; i++)
         demand_for_key(p, &p->op->keys[i]);
     enum err_code code = check_definers(p, err);
+    if (code == ERR_OK)
+        code = check_binary_log(p, err);
     return code == ERR_OK && (p->options->incoming || p->op->is_undo) ? warn_of_definers(p, err) : code;
 }
 

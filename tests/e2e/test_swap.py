@@ -372,6 +372,45 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         s.dbsafe("undo")
         self.assertEqual(differences(before, everything_in(s, "app")), [])
 
+    def test_triggers_whose_names_differ_in_case(self):
+        s = self.server
+        s.load("USE app;\nCREATE TABLE a_table (id INT);\nCREATE TRIGGER TR BEFORE INSERT ON a_table FOR EACH ROW SET @x = 1;\nDROP TRIGGER tr;\n")
+        self.restore("--tables", "t")
+        self.assertEqual(sorted(t for t, in s.sql("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema='app'")), ["TR", "tr"])
+        s.dbsafe("undo")
+        self.assertEqual([t for t, in s.sql("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema='app'")], ["TR"])
+
+    def test_routines_and_events_whose_names_differ_in_case(self):
+        """They are the same to the server: OR REPLACE takes one for the other, and undo brings back what was there."""
+        s = self.server
+        s.load("USE app;\nDROP FUNCTION f;\nDROP EVENT e;\nCREATE FUNCTION F () RETURNS INT DETERMINISTIC RETURN 7;\n"
+               "CREATE EVENT É ON SCHEDULE EVERY 2 DAY STARTS '2035-01-01 00:00:00' DO SET @x = 7;\nUPDATE t SET v = 'lost';\n")
+        old = everything_in(s, "app")
+        result = self.restore("--dry-run")
+        for words in ("replace function app.f", "replace event app.e"):
+            self.assertIn(words, result.err)
+        self.restore()
+        self.assertEqual(s.value("SELECT app.f()"), 1)
+        self.assertEqual(s.sql("SELECT event_name, interval_value FROM information_schema.events WHERE event_schema='app'"), [("e", "1")])
+        s.dbsafe("undo")
+        self.assertEqual(differences(old, everything_in(s, "app")), [])
+
+    def test_functions_that_a_binary_log_does_not_trust(self):
+        """Not even root can make them: refused before anything is loaded; nothing is said while they stay as they are."""
+        s = self.own_server(binlog=True)
+        s.sql("SET GLOBAL log_bin_trust_function_creators=1")
+        s.load("CREATE DATABASE app;\nUSE app;\nCREATE TABLE t (id INT PRIMARY KEY);\nCREATE FUNCTION g () RETURNS INT RETURN RAND();\n")
+        archive = s.folder / "functions.tar"
+        s.dbsafe("dump", "app", "-o", archive)
+        s.sql("SET GLOBAL log_bin_trust_function_creators=0")
+        s.dbsafe("restore", archive)
+        s.sql("DROP FUNCTION app.g")
+        refused = s.dbsafe("restore", archive, check=10)
+        self.assertIn("function app.g", refused.err)
+        s.sql("SET GLOBAL log_bin_trust_function_creators=1")
+        s.dbsafe("restore", archive)
+        self.assertIsNotNone(s.value("SELECT app.g()"))
+
     def test_triggers_of_several_collations_keep_their_order(self):
         """And names as long as the server takes, so many that not all of them fit into the text of a step."""
         s = self.server
