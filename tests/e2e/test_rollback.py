@@ -11,7 +11,7 @@ from lib import TestCase, process, sample, wait_until
 from lib.archive import Archive
 from lib.compare import table_digests
 
-KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export",
+KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export", "instance",
         "restore_id", "tables", "rows", "verified", "swapped", "seconds", "waited", "rto", "within_rto", "dry_run", "steps", "failure",
         "report"}
 MIGRATION = """
@@ -163,8 +163,8 @@ class Rollback(RollbackCase):
     def test_usage(self):
         s = self.server
         s.dbsafe("rollback", check=2)
-        for args in (("--via", "instance"), ("--cutover", "rename"), ("--copy-tables", "a.b")):
-            self.assertIn("not in this version", self.rollback(*args, check=2).err)
+        for args in (("--to", "x"), ("--cutover", "rename"), ("--copy-tables", "a.b")):
+            self.assertIn("go with --via instance", self.rollback(*args, check=2).err)
         self.rollback("x", check=2)
         s.dbsafe("rollback", "--point", "nothing", "--yes", check=11)
         s.dbsafe("rollback", "--point", "../p1", "--yes", check=2)
