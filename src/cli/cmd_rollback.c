@@ -7,6 +7,7 @@
 #include "cli/points.h"
 #include "cli/prompt.h"
 #include "cli/proof.h"
+#include "cli/rds_settings.h"
 #include "cli/settings.h"
 #include "core/fault.h"
 #include "recovery/report.h"
@@ -20,15 +21,22 @@
 static enum err_code check_usage(const struct options *o, struct err *err)
 {
     const char *report = options_text(o, OPTION_REPORT);
+    bool by_instance = strcmp(options_text(o, OPTION_VIA), "instance") == 0;
     unsigned tables;
     options_items(o, OPTION_COPY_TABLES, &tables);
     if (!options_text(o, OPTION_POINT))
         return err_set(err, ERR_USAGE, "'rollback' needs --point NAME; 'dbsafe point list' shows them");
-    if (strcmp(options_text(o, OPTION_VIA), "tables") != 0 || options_text(o, OPTION_CUTOVER) || tables > 0)
+    if (!by_instance && (options_text(o, OPTION_CUTOVER) || options_text(o, OPTION_TO) || tables > 0))
+        return err_set(err, ERR_USAGE, "--cutover, --copy-tables and --to go with --via instance");
+    if (options_text(o, OPTION_CUTOVER) && tables > 0)
         return err_set(err, ERR_USAGE,
-                       "'rollback --via instance', --cutover and --copy-tables are not in this version; "
-                       "--via tables is, and"
-                       " 'dbsafe snapshot restore' makes an instance of the point's snapshot");
+                       "either --cutover or --copy-tables: the one makes the new instance the live one, the"
+                       " other leaves the live one in its place");
+    if (by_instance && options_text(o, OPTION_EXPORT_CHANGES))
+        return err_set(
+            err, ERR_USAGE,
+            "--export-changes goes with --via tables: by an instance the old one stays as it is, or"
+            " 'dbsafe undo' puts the tables back");
     if (report && access(report, F_OK) == 0)
         return err_set(err, ERR_REFUSED, "%s exists already and is never overwritten", report);
     return ERR_OK;
@@ -41,8 +49,11 @@ static void tell_changes(const struct cli *cli, const struct rollback_result *r)
     struct log *log = cli->run->log;
     char when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES];
     clock_format_iso(r->point->archive.at.at_ms, when);
-    log_info(log, "%s changed since %s; what is new in it will be lost:",
-             figure_of(r->tables_changed, "table", tables), when);
+    log_info(log, "%s changed since %s%s", figure_of(r->tables_changed, "table", tables), when,
+             r->tables_changed == 0 ? ""
+             : r->instance.then == ROLLBACK_KEEP && r->via == ROLLBACK_INSTANCE
+                 ? ":"
+                 : "; what is new in it will be lost:");
     for (unsigned i = 0; i < r->changes.problem_count; i++)
         log_info(log, "  %s: %s", r->changes.problems[i].where, r->changes.problems[i].what);
     for (unsigned i = 0; i < r->stranger_count; i++)
@@ -55,15 +66,53 @@ struct session {
     struct ticker *ticker;
 };
 
+static void describe_tables(const struct rollback_result *r, char *what, size_t bytes)
+{
+    char when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES];
+    clock_format_iso(r->point->archive.at.at_ms, when);
+    snprintf(what, bytes, "this puts %s on %.300s back to %s",
+             figure_of(r->manifest->table_count, "table", tables), r->target, when);
+}
+
+static void describe_instance(const struct rollback_result *r, char *what, size_t bytes)
+{
+    const struct rollback_journal *j = &r->instance.journal;
+    const char *kind = j->cluster ? "cluster" : "instance";
+    if (r->instance.then == ROLLBACK_BACK) {
+        snprintf(what, bytes,
+                 "this gives the name %s back to what is called %s now; what was written since is then in %s",
+                 j->name, j->old_name, j->to);
+        return;
+    }
+    int used =
+        snprintf(what, bytes, "this makes the new %s %s of the snapshot %s, with the point's archive in it",
+                 kind, j->to, j->snapshot);
+    if (used < 0 || (size_t)used >= bytes)
+        return;
+    if (r->instance.then == ROLLBACK_RENAME)
+        snprintf(what + used, bytes - (size_t)used,
+                 ", and then gives it the name %s: ALL of %s, not only the point's tables, is as it was then;"
+                 " what was written since stays in the old %s, renamed to %s-old-<time>; between the two"
+                 " renames clients find no server",
+                 j->name, j->name, kind, j->name);
+    else if (r->instance.then == ROLLBACK_COPY)
+        snprintf(what + used, bytes - (size_t)used,
+                 ", and then exchanges the point's tables and the further ones in %s with those of it",
+                 j->name);
+    else
+        snprintf(what + used, bytes - (size_t)used, "; %s is not touched", j->name);
+}
+
 static enum err_code confirm(void *arg, const struct rollback_result *r, struct err *err)
 {
     struct session *session = arg;
     const struct cli *cli = session->cli;
-    char what[700], when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES];
+    char what[2000];
     tell_changes(cli, r);
-    clock_format_iso(r->point->archive.at.at_ms, when);
-    snprintf(what, sizeof what, "this puts %s on %.300s back to %s",
-             figure_of(r->manifest->table_count, "table", tables), r->target, when);
+    if (r->via == ROLLBACK_INSTANCE)
+        describe_instance(r, what, sizeof what);
+    else
+        describe_tables(r, what, sizeof what);
     ticker_stop(session->ticker);
     enum err_code code = prompt_confirm(cli, what, err);
     session->ticker = settings_ticker(cli);
@@ -156,6 +205,42 @@ static enum err_code print_steps(const struct rollback_result *r, struct err *er
     return code;
 }
 
+static void log_instance(const struct cli *cli, const struct rollback_result *r)
+{
+    struct log *log = cli->run->log;
+    const struct rollback_instance *i = &r->instance;
+    const struct rds_database *d = &i->restored.database;
+    char seconds[FIGURE_BYTES], tables[FIGURE_BYTES];
+    figure_seconds(rollback_counted_ms(r), seconds);
+    for (size_t k = 0; k < i->restored.difference_count; k++)
+        log_warn(log, "%s: %s is %s, that of the source is %s", i->restored.differences[k].where,
+                 i->restored.differences[k].name, i->restored.differences[k].restored,
+                 i->restored.differences[k].source);
+    for (size_t k = 0; k < i->restored.notice_count; k++)
+        log_warn(log, "%s", i->restored.notices[k]);
+    if (i->then == ROLLBACK_BACK)
+        log_info(log, "%s is again what it was before the rollback, %s; the other one is %s", i->journal.name,
+                 seconds, i->journal.to);
+    else if (i->cut_over)
+        log_info(
+            log,
+            "%s at %s:%u is the new one now, with the point's tables as in the archive, %s; the old one is"
+            " called %s and stays until you delete it; to take this back: dbsafe rollback --point %s --via"
+            " instance --cutover back",
+            i->journal.name, d->address, d->port, seconds, i->journal.old_name, r->point->name);
+    else if (i->then == ROLLBACK_COPY)
+        log_info(
+            log,
+            "%s of %s were put into %s, every content checksum compared, %s; %s stays until you delete it",
+            figure_of(i->copied.tables, "table", tables), i->journal.to, i->journal.name, seconds,
+            i->journal.to);
+    else
+        log_info(log, "%s is at %s:%u, with the point's tables as in the archive, %s; %s was not touched",
+                 i->journal.to, d->address, d->port, seconds, i->journal.name);
+    if (*i->copied.restore_id)
+        log_info(log, "to undo this: dbsafe undo %s", i->copied.restore_id);
+}
+
 static void log_summary(const struct cli *cli, const struct rollback_result *r, const char *html)
 {
     struct log *log = cli->run->log;
@@ -163,24 +248,37 @@ static void log_summary(const struct cli *cli, const struct rollback_result *r, 
     int64_t counted_ms = rollback_counted_ms(r);
     clock_format_iso(r->point->archive.at.at_ms, when);
     if (!r->needed) {
-        log_info(log, "nothing to do: the tables are as they were at %s", when);
+        log_info(log, "nothing to do: %s %s",
+                 r->via == ROLLBACK_INSTANCE ? "that was done; the point is of"
+                                             : "the tables are as they were at",
+                 when);
         return;
     }
     figure_of(r->restore.tables, "table", tables);
     if (r->dry_run) {
         tell_changes(cli, r);
+        if (r->via == ROLLBACK_INSTANCE) {
+            char what[2000];
+            describe_instance(r, what, sizeof what);
+            log_info(log, "dry run, nothing was changed: %s", what);
+            return;
+        }
         log_info(log, "dry run: %s would be put back; nothing was changed", tables);
         return;
     }
-    log_info(log, "%s, %s are as they were at %s, every content checksum compared, %s", tables,
-             figure_of(r->restore.rows, "row", rows), when, figure_seconds(counted_ms, seconds));
+    if (r->via == ROLLBACK_INSTANCE)
+        log_instance(cli, r);
+    else
+        log_info(log, "%s, %s are as they were at %s, every content checksum compared, %s", tables,
+                 figure_of(r->restore.rows, "row", rows), when, figure_seconds(counted_ms, seconds));
     if (counted_ms > r->rto_ms)
         log_warn(log, "that is longer than the RTO of %lld minutes", (long long)r->rto_ms / 60000);
     if (r->export.file)
         log_info(log, "the tables as they were before: %s", r->export.file);
     if (html)
         log_info(log, "report: %s", html);
-    log_info(log, "to undo this: dbsafe undo %s", r->restore.restore_id);
+    if (r->via == ROLLBACK_TABLES)
+        log_info(log, "to undo this: dbsafe undo %s", r->restore.restore_id);
 }
 
 static enum err_code show(struct cli *cli, const struct rollback_result *r, const char *html,
@@ -197,6 +295,19 @@ static enum err_code show(struct cli *cli, const struct rollback_result *r, cons
     }
     log_summary(cli, r, html);
     return as_json ? answer(cli, r, html, json, err) : r->needed ? print_steps(r, err) : ERR_OK;
+}
+
+static void read_instance(const struct options *o, struct rollback_request *q)
+{
+    const char *cutover = options_text(o, OPTION_CUTOVER);
+    if (strcmp(options_text(o, OPTION_VIA), "instance") != 0)
+        return;
+    q->via = ROLLBACK_INSTANCE;
+    q->to = options_text(o, OPTION_TO);
+    q->copy_tables = options_items(o, OPTION_COPY_TABLES, &q->copy_table_count);
+    q->then = q->copy_table_count > 0 ? ROLLBACK_COPY : ROLLBACK_KEEP;
+    if (cutover)
+        q->then = strcmp(cutover, "back") == 0 ? ROLLBACK_BACK : ROLLBACK_RENAME;
 }
 
 static struct rollback_request read_request(struct session *session)
@@ -218,6 +329,7 @@ static struct rollback_request read_request(struct session *session)
         .arg = session,
     };
     q.export_dump.label = "changes";
+    read_instance(o, &q);
     return q;
 }
 
@@ -226,9 +338,13 @@ static enum err_code go_back(struct cli *cli, const struct login *login, struct 
     struct points points;
     struct rollback_result result = {.rto_ms = 0};
     struct session session = {.cli = cli};
-    const struct rollback_request request = read_request(&session);
+    struct rollback_request request = read_request(&session);
+    struct rds_cli rds = {.rds = NULL};
     char *html = NULL, *json = NULL;
     enum err_code code = points_open_for(cli, request.name, &points, err);
+    if (code == ERR_OK && request.via == ROLLBACK_INSTANCE)
+        code = rds_settings_open(cli, &rds, err);
+    request.rds = rds.rds;
     if (code == ERR_OK) {
         session.ticker = settings_ticker(cli);
         code = rollback_run(cli->run, &login->params, &points.stores, &request, &result, err);
@@ -238,6 +354,8 @@ static enum err_code go_back(struct cli *cli, const struct login *login, struct 
         code = show(cli, &result, html, json, code, err);
     }
     rollback_result_free(&result);
+    if (rds.rds)
+        rds_settings_close(&rds);
     points_close(&points);
     free(html);
     free(json);
@@ -262,11 +380,16 @@ const struct command command_rollback = {
     .name = "rollback",
     .operands = "--point NAME",
     .summary = "put the tables back to a recovery point",
-    .description = "Compares the live tables with the point, shows what will be lost, asks, and then puts "
-                   "all of the point's tables "
-                   "back from its archive: staged, every row compared, exchanged in one rename, with undo. "
-                   "Each step is timed and "
-                   "held against the RTO; a report is kept beside the point. The same command again finishes "
-                   "what was interrupted.",
+    .description =
+        "Compares the live tables with the point, shows what will be lost, asks, and then puts "
+        "all of the point's tables "
+        "back from its archive: staged, every row compared, exchanged in one rename, with undo. With "
+        "--via instance "
+        "the point's snapshot becomes a new instance, which gets the archive's tables, and with --cutover "
+        "rename the "
+        "live one's name. "
+        "Each step is timed and "
+        "held against the RTO; a report is kept beside the point. The same command again finishes "
+        "what was interrupted.",
     .run = run_rollback,
 };

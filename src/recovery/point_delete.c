@@ -3,6 +3,7 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "recovery/owner.h"
+#include "recovery/rollback_journal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,20 @@ static enum err_code check_last(const struct point_stores *stores, const struct 
     return code;
 }
 
+/* The journal of a rollback that a dead run left says which instance has which name. */
+static enum err_code check_rollback(const struct point_stores *stores, const struct point *p, struct err *err)
+{
+    struct rollback_journal j;
+    enum err_code code = rollback_journal_get(stores->points, p->name, &j, err);
+    if (code == ERR_OK && !j.finished)
+        return err_set(
+            err, ERR_REFUSED,
+            "a rollback to '%s' by way of the %s %s is not finished: the same rollback again finishes"
+            " it, --force deletes the point and what is known of it",
+            p->name, j.cluster ? "cluster" : "instance", j.to);
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
 static enum err_code check_complete(const struct run *run, const struct point_stores *stores,
                                     const struct point *p, struct err *err)
 {
@@ -32,7 +47,8 @@ static enum err_code check_complete(const struct run *run, const struct point_st
     }
     if (p->keep)
         return err_set(err, ERR_REFUSED, "the point '%s' was made with --keep; --force deletes it", p->name);
-    return check_last(stores, p, err);
+    enum err_code code = check_rollback(stores, p, err);
+    return code == ERR_OK ? check_last(stores, p, err) : code;
 }
 
 static enum err_code check_unfinished(const struct point *p, bool force, struct err *err)
@@ -135,6 +151,15 @@ static enum err_code remove_archive(const struct point *p, struct store *archive
     return code == ERR_OK ? fault_point("point_companions_removed", ERR_STORAGE, err) : code;
 }
 
+static enum err_code remove_journal(const struct point *p, struct store *points, struct err *err)
+{
+    struct rollback_journal j;
+    enum err_code code = ERR_OK;
+    if (rollback_journal_get(points, p->name, &j, NULL) == ERR_OK && *j.copy)
+        code = remove_object(points, j.copy, err);
+    return code == ERR_OK ? rollback_journal_forget(points, p->name, err) : code;
+}
+
 enum err_code point_delete(const struct run *run, const struct point_stores *stores, const char *name,
                            const struct point_delete_options *options, struct point **out, struct err *err)
 {
@@ -157,6 +182,8 @@ enum err_code point_delete(const struct run *run, const struct point_stores *sto
         code = remove_snapshot(*out, options->snapshots, err);
     if (code == ERR_OK)
         code = remove_archive(*out, stores->archives, err);
+    if (code == ERR_OK)
+        code = remove_journal(*out, stores->points, err);
     if (code == ERR_OK)
         code = point_forget(stores->points, name, err);
     return code == ERR_OK ? ERR_OK : err_hint(err, "; 'point delete %s' again goes on", name);

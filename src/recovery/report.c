@@ -19,9 +19,9 @@ const char *report_verdict(const struct rollback_result *r)
 
 /* ---- JSON ---- */
 
-static void put_changes(struct json_out *j, const struct verify_result *v)
+static void put_changes(struct json_out *j, const char *key, const struct verify_result *v)
 {
-    json_out_array_open(j, "changes");
+    json_out_array_open(j, key);
     for (unsigned i = 0; i < v->problem_count; i++) {
         json_out_object_open(j, NULL);
         json_out_string(j, "where", v->problems[i].where);
@@ -46,6 +46,36 @@ static void put_export(struct json_out *j, const struct rollback_export *e)
     json_out_object_close(j);
 }
 
+static const char *text_or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static void put_instance(struct json_out *j, const struct rollback_result *r)
+{
+    static const char *const ways[] = {"keep", "rename", "back", "copy"};
+    const struct rollback_instance *i = &r->instance;
+    if (r->via != ROLLBACK_INSTANCE || !*i->journal.name) {
+        json_out_null(j, "instance");
+        return;
+    }
+    json_out_object_open(j, "instance");
+    json_out_string(j, "then", ways[i->then]);
+    json_out_string(j, "snapshot", i->journal.snapshot);
+    json_out_bool(j, "cluster", i->journal.cluster);
+    json_out_string(j, "name", i->journal.name);
+    json_out_string(j, "new", i->journal.to);
+    json_out_string(j, "address", text_or_null(i->restored.database.address));
+    json_out_uint(j, "port", i->restored.database.port);
+    put_changes(j, "changed_between", &i->between);
+    json_out_bool(j, "loaded", i->journal.loaded);
+    json_out_bool(j, "cut_over", i->cut_over);
+    json_out_string(j, "old_name", text_or_null(i->journal.old_name));
+    json_out_string(j, "copy_restore_id", text_or_null(i->copied.restore_id));
+    json_out_uint(j, "copied_tables", i->copied.tables);
+    json_out_object_close(j);
+}
+
 static void put_time(struct json_out *j, const char *key, int64_t wall_ms)
 {
     char text[CLOCK_ISO_BYTES];
@@ -58,18 +88,19 @@ void report_put_json(const struct rollback_result *r, struct json_out *j)
     int64_t counted_ms = rollback_counted_ms(r);
     json_out_string(j, "verdict", report_verdict(r));
     json_out_string(j, "point", r->point ? r->point->name : NULL);
-    json_out_string(j, "via", "tables");
+    json_out_string(j, "via", r->via == ROLLBACK_TABLES ? "tables" : "instance");
     json_out_string(j, "target", r->target);
     json_out_string(j, "archive", r->point ? r->point->archive.name : NULL);
     put_time(j, "started", r->steps.started_ms);
     put_time(j, "finished", r->steps.started_ms + steps_total_ms(&r->steps));
     json_out_uint(j, "tables_changed", r->tables_changed);
-    put_changes(j, &r->changes);
+    put_changes(j, "changes", &r->changes);
     json_out_array_open(j, "made_since");
     for (unsigned i = 0; i < r->stranger_count; i++)
         json_out_string(j, NULL, r->strangers[i]);
     json_out_array_close(j);
     put_export(j, &r->export);
+    put_instance(j, r);
     json_out_string(j, "restore_id", *r->restore.restore_id ? r->restore.restore_id : NULL);
     json_out_uint(j, "tables", r->restore.tables);
     json_out_uint(j, "rows", r->restore.rows);
@@ -151,13 +182,27 @@ static const char *verdict_class(const struct rollback_result *r)
     return r->done && r->needed ? "good" : "idle";
 }
 
+static const char *done_text(const struct rollback_result *r)
+{
+    static const char *const texts[] = {
+        [ROLLBACK_KEEP] = "A new instance holds the point's tables. The live one was not touched.",
+        [ROLLBACK_RENAME] =
+            "The live name belongs to the new instance, whose tables are as they were at the point.",
+        [ROLLBACK_BACK] = "The names are as they were before the rollback.",
+        [ROLLBACK_COPY] = "The tables, and the further ones, are as they were at the point.",
+    };
+    return r->via == ROLLBACK_TABLES ? "The tables are as they were at the point." : texts[r->instance.then];
+}
+
 static void put_verdict(const struct rollback_result *r, struct buf *out)
 {
     char text[600];
     html_put(out, "<div class=\"verdict ");
     html_put(out, verdict_class(r));
     html_put(out, "\"><b>");
-    if (r->failed.code != ERR_OK && !r->done)
+    if (r->failed.code != ERR_OK && r->via == ROLLBACK_INSTANCE)
+        html_text(out, "The rollback failed. The same command goes on with what it did.");
+    else if (r->failed.code != ERR_OK && !r->done)
         html_text(out, "The rollback failed. The live tables are as they were before it.");
     else if (r->failed.code != ERR_OK)
         html_text(out, "The tables are back. Something failed after that.");
@@ -166,13 +211,13 @@ static void put_verdict(const struct rollback_result *r, struct buf *out)
     else if (r->dry_run)
         html_text(out, "A dry run: nothing was changed.");
     else
-        html_text(out, "The tables are as they were at the point.");
+        html_text(out, done_text(r));
     html_put(out, "</b>\n");
     if (r->failed.code != ERR_OK) {
         html_put(out, "<p>");
         html_text(out, r->failed.text);
         html_put(out, "</p>\n");
-    } else if (r->needed && !r->dry_run) {
+    } else if (r->needed && !r->dry_run && (r->via == ROLLBACK_TABLES || r->restore.swapped)) {
         snprintf(text, sizeof text, "%u tables, %" PRIu64 " rows. %s Then all were exchanged in one rename.",
                  r->restore.tables, r->restore.rows,
                  r->restore.verified ? "Every restored row was read back and its content checksum compared."
@@ -279,6 +324,24 @@ static void put_git(const struct point_git *g, struct buf *out)
              g->tag_count ? g->tags[0] : "");
 }
 
+static void put_instance_facts(const struct rollback_result *r, struct buf *out)
+{
+    const struct rollback_instance *i = &r->instance;
+    if (r->via != ROLLBACK_INSTANCE || !*i->journal.name)
+        return;
+    fact(out, i->journal.cluster ? "Cluster" : "Instance", "%s", i->journal.name);
+    fact(out, "Made of the snapshot", "%s: %s%s%s", i->journal.snapshot, i->journal.to,
+         *i->restored.database.address ? ", now at " : "", i->restored.database.address);
+    fact(out, "Changed between snapshot and archive", "%u tables, which the archive won", i->tables_between);
+    if (i->cut_over)
+        fact(out, "What had the name before", "%s; it stays until you delete it", i->journal.old_name);
+    if (i->cut_over)
+        fact(out, "To take it back", "dbsafe rollback --point %s --via instance --cutover back",
+             r->point->name);
+    if (*i->copied.restore_id)
+        fact(out, "To take it back", "dbsafe undo %s", i->copied.restore_id);
+}
+
 static void put_facts(const struct rollback_result *r, struct buf *out)
 {
     const struct point *p = r->point;
@@ -302,7 +365,8 @@ static void put_facts(const struct rollback_result *r, struct buf *out)
     if (r->export.file)
         fact(out, "Exported before", "%s, %" PRIu64 " tables, %" PRIu64 " rows", r->export.file,
              r->export.tables, r->export.rows);
-    if (r->restore.swapped)
+    put_instance_facts(r, out);
+    if (r->restore.swapped && r->via == ROLLBACK_TABLES)
         fact(out, "To take it back", "dbsafe undo %s", r->restore.restore_id);
     fact(out, "Written by", "dbsafe %s", DBSAFE_VERSION);
     html_put(out, "</dl>\n");

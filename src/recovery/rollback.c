@@ -6,21 +6,11 @@
 #include "core/mem.h"
 #include "db/catalog.h"
 #include "dump/names.h"
+#include "recovery/rollback_shared.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct rollback {
-    const struct run *run;
-    const struct db_params *db;
-    const struct point_stores *stores;
-    const struct rollback_request *request;
-    struct rollback_result *out;
-    struct arena *arena;
-    struct source *source; /* the point's archive */
-    bool pending;          /* a dead run's restore of it stands on the server */
-};
 
 /* ---- the point ---- */
 
@@ -39,7 +29,7 @@ static enum err_code open_archive(struct rollback *r, struct err *err)
     return code == ERR_OK ? ERR_OK : err_wrap(err, "the archive of the point '%s'", p->name);
 }
 
-static enum err_code open_point(struct rollback *r, struct err *err)
+enum err_code rollback_open_point(struct rollback *r, struct err *err)
 {
     steps_next(&r->out->steps, "opening the point");
     enum err_code code = point_check_name(r->request->name, err);
@@ -56,7 +46,7 @@ static enum err_code open_point(struct rollback *r, struct err *err)
 /* ---- what will be lost ---- */
 
 /* Differences of one table stand together. */
-static unsigned count_tables(const struct verify_result *v)
+unsigned rollback_count_tables(const struct verify_result *v)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < v->problem_count; i++) {
@@ -124,21 +114,26 @@ static enum err_code is_unfinished(struct db_conn *c, const struct undo_entry *e
     return ERR_OK;
 }
 
-/* A restore of this very archive that a dead run did not finish. */
-static enum err_code look_for_pending(struct rollback *r, struct db_conn *c, struct err *err)
+enum err_code rollback_look_for_pending(const struct run *run, const struct db_params *db,
+                                        const char *archive_name, bool *pending, struct err *err)
 {
     struct undo_entry *entries = NULL;
+    struct db_conn *c = NULL;
     unsigned count = 0;
-    enum err_code code = undo_list(r->run, r->db, &entries, &count, err);
-    for (unsigned i = 0; code == ERR_OK && !r->pending && i < count; i++)
+    *pending = false;
+    enum err_code code = undo_list(run, db, &entries, &count, err);
+    if (code == ERR_OK && count > 0)
+        code = db_connect(db, run->cancel, &c, err);
+    for (unsigned i = 0; code == ERR_OK && !*pending && i < count; i++)
         if (strcmp(entries[i].kind, "restore") == 0 && entries[i].archive &&
-            strcmp(entries[i].archive, r->out->point->archive.name) == 0)
-            code = is_unfinished(c, &entries[i], &r->pending, err);
+            strcmp(entries[i].archive, archive_name) == 0)
+            code = is_unfinished(c, &entries[i], pending, err);
+    db_close(c);
     undo_list_free(entries, count);
     return code;
 }
 
-static enum err_code compare(struct rollback *r, struct err *err)
+enum err_code rollback_compare(struct rollback *r, struct err *err)
 {
     const struct verify_options options = {.threads = r->request->threads};
     struct db_conn *c;
@@ -148,19 +143,19 @@ static enum err_code compare(struct rollback *r, struct err *err)
         return code;
     r->out->target = xstrdup(db_target(c));
     code = look_for_strangers(r, c, err);
-    if (code == ERR_OK)
-        code = look_for_pending(r, c, err);
     db_close(c);
+    if (code == ERR_OK)
+        code = rollback_look_for_pending(r->run, r->db, r->out->point->archive.name, &r->pending, err);
     if (code == ERR_OK)
         code = verify_live(r->run, r->db, r->out->manifest, &options, &r->out->changes, err);
     if (code == ERR_DIFFERS)
         code = ERR_OK;
-    r->out->tables_changed = count_tables(&r->out->changes);
+    r->out->tables_changed = rollback_count_tables(&r->out->changes);
     r->out->needed = r->out->tables_changed > 0 || r->pending;
     return code == ERR_OK ? fault_point("rollback_compared", ERR_DB, err) : code;
 }
 
-static enum err_code ask(struct rollback *r, struct err *err)
+enum err_code rollback_ask(struct rollback *r, struct err *err)
 {
     int64_t begin_ms = clock_monotonic_ms(r->run->clock);
     steps_next(&r->out->steps, "waiting for confirmation");
@@ -276,20 +271,27 @@ static enum err_code export_changes(struct rollback *r, struct err *err)
 
 /* ---- the way back ---- */
 
+struct restore_options rollback_restore_options(const struct rollback_request *q, const char *archive_name,
+                                                bool pending)
+{
+    return (struct restore_options){.if_exists = IF_EXISTS_SWAP,
+                                    .verify = true,
+                                    .threads = q->threads,
+                                    .lock_timeout_s = q->lock_timeout_s,
+                                    .kill_blockers = q->kill_blockers,
+                                    .assume_no_outside_fks = q->assume_no_outside_fks,
+                                    .resume = pending && !q->dry_run,
+                                    .dry_run = q->dry_run,
+                                    .staging_schema = q->staging_schema,
+                                    .undo_schema = q->undo_schema,
+                                    .archive_name = archive_name};
+}
+
 static enum err_code restore(struct rollback *r, struct err *err)
 {
     const struct rollback_request *q = r->request;
-    const struct restore_options options = {.if_exists = IF_EXISTS_SWAP,
-                                            .verify = true,
-                                            .threads = q->threads,
-                                            .lock_timeout_s = q->lock_timeout_s,
-                                            .kill_blockers = q->kill_blockers,
-                                            .assume_no_outside_fks = q->assume_no_outside_fks,
-                                            .resume = r->pending && !q->dry_run,
-                                            .dry_run = q->dry_run,
-                                            .staging_schema = q->staging_schema,
-                                            .undo_schema = q->undo_schema,
-                                            .archive_name = r->out->point->archive.name};
+    const struct restore_options options =
+        rollback_restore_options(q, r->out->point->archive.name, r->pending);
     steps_next(&r->out->steps, "restoring");
     enum err_code code = restore_run(r->run, r->db, r->source, &options, &r->out->restore, err);
     if (code == ERR_OK && !q->dry_run)
@@ -300,11 +302,11 @@ static enum err_code restore(struct rollback *r, struct err *err)
     return code;
 }
 
-static enum err_code go_back(struct rollback *r, struct err *err)
+static enum err_code by_tables(struct rollback *r, struct err *err)
 {
-    enum err_code code = open_point(r, err);
+    enum err_code code = rollback_open_point(r, err);
     if (code == ERR_OK)
-        code = compare(r, err);
+        code = rollback_compare(r, err);
     if (code != ERR_OK)
         return code;
     if (!r->out->needed) {
@@ -314,7 +316,7 @@ static enum err_code go_back(struct rollback *r, struct err *err)
     /* Without changes there are only a dead run's remains to clear away. */
     bool replaces = !r->request->dry_run && r->out->tables_changed > 0;
     if (replaces)
-        code = ask(r, err);
+        code = rollback_ask(r, err);
     if (code == ERR_OK && replaces)
         code = export_changes(r, err);
     return code == ERR_OK ? restore(r, err) : code;
@@ -328,9 +330,12 @@ enum err_code rollback_run(const struct run *run, const struct db_params *db,
         .run = run, .db = db, .stores = stores, .request = request, .out = out, .arena = arena_new()};
     struct err own;
     err = err ? err : &own;
-    *out = (struct rollback_result){.rto_ms = request->rto_ms, .dry_run = request->dry_run};
+    *out = (struct rollback_result){.via = request->via,
+                                    .instance.then = request->then,
+                                    .rto_ms = request->rto_ms,
+                                    .dry_run = request->dry_run};
     steps_begin(&out->steps, run);
-    enum err_code code = go_back(&r, err);
+    enum err_code code = request->via == ROLLBACK_TABLES ? by_tables(&r, err) : rollback_by_instance(&r, err);
     steps_end(&out->steps);
     if (code != ERR_OK)
         out->failed = *err;
@@ -349,6 +354,8 @@ void rollback_result_free(struct rollback_result *r)
     free(r->strangers);
     free(r->export.file);
     free(r->target);
+    verify_result_free(&r->instance.between);
+    rds_restored_free(&r->instance.restored);
 }
 
 int64_t rollback_counted_ms(const struct rollback_result *r)

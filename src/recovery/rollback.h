@@ -1,16 +1,20 @@
 /*
- * Rollback level 3, by way of the tables: the tables of a recovery point come back from its archive,
- * verified, staged and swapped in the live server.  What that will undo is found out and shown first; each
- * step is timed.
+ * Rollback level 3.  By way of the tables: the tables of a recovery point come back from its archive,
+ * verified, staged and swapped in the live server.  By way of the instance: the point's snapshot becomes a
+ * new instance (or cluster) beside the live one, the archive's tables are loaded into it; then it can get the
+ * live one's name, or give tables to it.  What that will undo is found out and shown first; each step is
+ * timed.
  *
- * The same call again finishes what a dead run began: the restore is journalled on the server.  One thread,
- * the one that runs the command.
+ * The same call again finishes what a dead run began: restores are journalled on the server, the rest in the
+ * store of points (rollback_journal.h).  One thread, the one that runs the command.
  */
 #ifndef DBSAFE_RECOVERY_ROLLBACK_H
 #define DBSAFE_RECOVERY_ROLLBACK_H
 
 #include "dump/dump.h"
+#include "rds/restore.h"
 #include "recovery/point.h"
+#include "recovery/rollback_journal.h"
 #include "recovery/steps.h"
 #include "restore/restore.h"
 #include "verify/verify.h"
@@ -21,7 +25,27 @@ struct rollback_export {
     uint64_t bytes, tables, rows;
 };
 
+enum rollback_via { ROLLBACK_TABLES, ROLLBACK_INSTANCE };
+enum rollback_then {
+    ROLLBACK_KEEP,   /* the new instance stays beside the live one */
+    ROLLBACK_RENAME, /* it gets the live one's name */
+    ROLLBACK_BACK,   /* the names of an earlier run are exchanged back; nothing else is done */
+    ROLLBACK_COPY    /* tables of it are loaded into the live one */
+};
+
+struct rollback_instance {
+    enum rollback_then then;
+    struct rollback_journal journal; /* names, and what was done */
+    struct rds_restored restored;    /* the new one */
+    struct verify_result between;    /* its tables against the archive: changed between the two moments */
+    unsigned tables_between;
+    bool cut_over;                /* it has the live one's name */
+    struct restore_result copied; /* into the live one */
+};
+
 struct rollback_result {
+    enum rollback_via via;
+    struct rollback_instance instance;
     struct point *point;
     struct manifest *manifest;    /* of its archive */
     char *target;                 /* the server: "user@host:port" */
@@ -42,6 +66,12 @@ struct rollback_result {
 
 struct rollback_request {
     const char *name; /* of the point */
+    enum rollback_via via;
+    enum rollback_then then;        /* by way of the instance */
+    struct rds *rds;                /* by way of the instance */
+    const char *to;                 /* name of the new instance; NULL: <live>-<point> */
+    const char *const *copy_tables; /* patterns of further tables */
+    unsigned copy_table_count;
     unsigned threads;
     unsigned lock_timeout_s;
     bool kill_blockers, assume_no_outside_fks;

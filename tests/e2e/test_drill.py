@@ -273,7 +273,7 @@ class Verdicts(DrillCase):
 class Ends(DrillCase):
     def test_signals_leave_nothing(self):
         cases = [(s, point) for s in ((signal.SIGINT, 130), (signal.SIGTERM, 143)) for point in POINTS]
-        for (number, rc), point in sample(cases, 6, "drill signals"):
+        for (number, rc), point in sample(cases, 3, "drill signals"):
             with self.subTest(signal=number, point=point):
                 running = self.start(fault=f"stop:{point}")
                 wait_until(running.stopped, what="the stop")
@@ -295,7 +295,7 @@ class Ends(DrillCase):
         self.assert_clean()
 
     def test_kill_leaves_nothing(self):
-        for point in sample(POINTS, 4, "drill kills"):
+        for point in sample(POINTS, 2, "drill kills"):
             with self.subTest(point=point):
                 process.expect(self.start(fault=f"kill:{point}").finish(), -9)
                 wait_until(self.is_clean, what="the keeper's cleaning up")
@@ -303,7 +303,7 @@ class Ends(DrillCase):
         self.drill()
 
     def test_failures_leave_nothing(self):
-        for point in sample(POINTS, 4, "drill failures"):
+        for point in sample(POINTS, 2, "drill failures"):
             with self.subTest(point=point):
                 result = self.drill(check=(4, 5), env={"DBSAFE_FAULT": f"fail:{point}"})
                 self.assertIn("fault injected", result.err)
@@ -316,7 +316,7 @@ class Ends(DrillCase):
         self.assertIsNone(result.json["drill"]["attestation"])
 
     def test_the_server_dies(self):
-        for point in ("drill_started", "restore_journalled", "restore_loaded", "drill_restored"):
+        for point in sample(("drill_started", "restore_journalled", "restore_loaded", "drill_restored"), 2, "dying servers"):
             with self.subTest(point=point):
                 running = self.start(fault=f"stop:{point}")
                 wait_until(running.stopped, what="the stop")

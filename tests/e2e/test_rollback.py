@@ -11,7 +11,7 @@ from lib import TestCase, process, sample, wait_until
 from lib.archive import Archive
 from lib.compare import table_digests
 
-KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export",
+KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export", "instance",
         "restore_id", "tables", "rows", "verified", "swapped", "seconds", "waited", "rto", "within_rto", "dry_run", "steps", "failure",
         "report"}
 MIGRATION = """
@@ -120,6 +120,7 @@ class Rollback(RollbackCase):
         self.assertEqual(result["made_since"], ["glpi_select.v12_new"])
         self.assertEqual(s.value("SELECT COUNT(*) FROM glpi_select.v12_new"), 2)
         self.assertEqual(result["rto"], 1800)
+        self.assertLess(result["seconds"], 10 * process.SLOWER)
         names = [x["name"] for x in result["steps"] if x["level"] == 0]
         self.assertEqual(names, ["opening the point", "comparing with the point", "waiting for confirmation", "restoring"])
         self.assertLessEqual({"loading", "verifying", "swapping"}, {x["name"] for x in result["steps"] if x["level"] == 1})
@@ -163,8 +164,8 @@ class Rollback(RollbackCase):
     def test_usage(self):
         s = self.server
         s.dbsafe("rollback", check=2)
-        for args in (("--via", "instance"), ("--cutover", "rename"), ("--copy-tables", "a.b")):
-            self.assertIn("not in this version", self.rollback(*args, check=2).err)
+        for args in (("--to", "x"), ("--cutover", "rename"), ("--copy-tables", "a.b")):
+            self.assertIn("go with --via instance", self.rollback(*args, check=2).err)
         self.rollback("x", check=2)
         s.dbsafe("rollback", "--point", "nothing", "--yes", check=11)
         s.dbsafe("rollback", "--point", "../p1", "--yes", check=2)
@@ -278,7 +279,7 @@ class Interrupted(RollbackCase):
         return again
 
     def test_kill_and_the_same_command_again(self):
-        for at in sample(POINTS, 6, "rollback kills"):
+        for at in sample(POINTS, 4, "rollback kills"):
             with self.subTest(at=at):
                 self.setUp()
                 self.rollback("--yes", "--export-changes", self.server.folder / "changes.tar", check=-9, fault=f"kill:{at}")
@@ -287,7 +288,7 @@ class Interrupted(RollbackCase):
                 self.assertEqual([u["state"] for u in undo if u["kind"] == "restore"], ["swapped"])
 
     def test_failures(self):
-        for at in sample(POINTS[:-2], 4, "rollback failures"):
+        for at in sample(POINTS[:-2], 2, "rollback failures"):
             with self.subTest(at=at):
                 self.setUp()
                 result = self.rollback("--yes", "--json", "--export-changes", self.server.folder / "changes.tar",

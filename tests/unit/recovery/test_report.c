@@ -87,6 +87,32 @@ static void what_was_not(void **state)
     rollback_result_free(&r);
 }
 
+static void by_way_of_an_instance(void **state)
+{
+    (void)state;
+    struct rollback_result r = result();
+    struct rollback_instance *i = &r.instance;
+    r.via = ROLLBACK_INSTANCE;
+    i->journal = (struct rollback_journal){
+        .name = "prod", .to = "prod-p1", .snapshot = "s1", .old_name = "prod-old-1"};
+    expect_page(&r, "The live one was not touched", true);
+    expect_page(&r, "dbsafe undo", false);
+    i->then = ROLLBACK_RENAME;
+    i->cut_over = true;
+    expect_page(&r, "The live name belongs to the new instance", true);
+    expect_page(&r, "prod-old-1; it stays", true);
+    expect_page(&r, "--cutover back", true);
+    i->then = ROLLBACK_COPY;
+    i->cut_over = false;
+    i->copied = (struct restore_result){.restore_id = "id2"};
+    expect_page(&r, "dbsafe undo id2", true);
+    err_set(&r.failed, ERR_AWS, "no");
+    r.done = false;
+    expect_page(&r, "The same command goes on", true);
+    expect_page(&r, "The live tables are as they were before it", false);
+    rollback_result_free(&r);
+}
+
 static void kept_beside_the_point(void **state)
 {
     (void)state;
@@ -116,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_done),
         cmocka_unit_test(what_was_not),
+        cmocka_unit_test(by_way_of_an_instance),
         cmocka_unit_test(kept_beside_the_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,490 @@
+/* The way back by a new instance of the point's snapshot; see rollback.h. */
+#include "archive/reader.h"
+#include "core/fault.h"
+#include "core/mem.h"
+#include "rds/instance.h"
+#include "rds/snapshot.h"
+#include "recovery/owner.h"
+#include "recovery/rollback_shared.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REACH_TRIES   30
+#define REACH_WAIT_MS 1000
+
+struct by_instance {
+    struct rollback *r;
+    struct rds *rds;
+    struct rollback_journal *journal; /* in the result */
+    struct rds_database live;
+    struct rds_snapshot snapshot;
+    struct db_params there; /* connects to the new one */
+};
+
+static enum rds_kind kind_of(const struct rollback_journal *j)
+{
+    return j->cluster ? RDS_CLUSTER : RDS_INSTANCE;
+}
+
+/* The journal as it is now, and a place where a test may end the run. */
+static enum err_code record(struct by_instance *b, const char *fault, struct err *err)
+{
+    enum err_code code = rollback_journal_put(b->r->stores->points, b->r->out->point->name, b->journal, err);
+    return code == ERR_OK ? fault_point(fault, ERR_STORAGE, err) : code;
+}
+
+/* ---- what is there ---- */
+
+/* A run that died left its journal; one that lives works on the same instances. */
+static enum err_code read_journal(struct by_instance *b, bool *there, struct err *err)
+{
+    struct rollback_journal *j = b->journal;
+    const char *point = b->r->out->point->name;
+    enum err_code code = rollback_journal_get(b->r->stores->points, point, j, err);
+    *there = code == ERR_OK;
+    if (code == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (code == ERR_OK && *j->owner && owner_life(j->owner) == OWNER_ALIVE)
+        return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", point, j->owner);
+    if (code == ERR_OK && *j->owner && owner_life(j->owner) == OWNER_ELSEWHERE)
+        log_warn(b->r->run->log,
+                 "a run on another host, or before this one was started, rolled back to '%s' (%s): going on"
+                 " with what it did",
+                 point, j->owner);
+    return code;
+}
+
+static struct rds_cutover cutover_of(const struct rollback_journal *j)
+{
+    struct rds_cutover c = {.kind = kind_of(j)};
+    memcpy(c.name, j->name, sizeof c.name);
+    memcpy(c.old_name, j->old_name, sizeof c.old_name);
+    memcpy(c.old_resource_id, j->resource, sizeof c.old_resource_id);
+    memcpy(c.new_resource_id, j->to_resource, sizeof c.new_resource_id);
+    memcpy(c.new_name, j->to, sizeof c.new_name);
+    return c;
+}
+
+/* The live one: by the journal where there is one, because a member keeps its name when its cluster is
+ * renamed. */
+static enum err_code find_live(struct by_instance *b, bool journalled, struct err *err)
+{
+    const struct point *p = b->r->out->point;
+    enum err_code code = journalled
+                             ? rds_describe(b->rds, kind_of(b->journal), b->journal->name, &b->live, err)
+                             : rds_find(b->rds, p->snapshot.instance, &b->live, err);
+    if (code == ERR_NOT_FOUND)
+        return err_hint(err,
+                        "; without it nobody knows which settings the new one is to have: 'dbsafe snapshot"
+                        " restore %s --to NAME --instance LIKE' makes it like another, 'dbsafe restore %s'"
+                        " loads the archive into it",
+                        p->snapshot.id, p->archive.name);
+    if (code == ERR_OK && p->snapshot.cluster != (b->live.kind == RDS_CLUSTER))
+        return err_set(err, ERR_REFUSED, "%s is %s now, the snapshot %s is of %s", b->live.id,
+                       rds_kind_name(b->live.kind), p->snapshot.id,
+                       p->snapshot.cluster ? "a cluster" : "an instance");
+    return code;
+}
+
+static enum err_code check_snapshot(struct by_instance *b, struct err *err)
+{
+    const struct point *p = b->r->out->point;
+    if (!p->snapshot.id)
+        return err_set(err, ERR_REFUSED,
+                       "the point '%s' is of the archive alone: there is no snapshot to make an instance of;"
+                       " --via tables puts its tables back",
+                       p->name);
+    enum err_code code = rds_snapshot_describe(
+        b->rds, p->snapshot.cluster ? RDS_CLUSTER_SNAPSHOT : RDS_SNAPSHOT, p->snapshot.id, &b->snapshot, err);
+    return code == ERR_OK ? ERR_OK : err_wrap(err, "the snapshot of the point '%s'", p->name);
+}
+
+/* Names for what will be made; a run that died before any cut-over is gone on with. */
+static enum err_code plan(struct by_instance *b, bool journalled, struct err *err)
+{
+    const struct rollback_request *q = b->r->request;
+    struct rollback_journal *j = b->journal;
+    char to[RDS_ID_BYTES];
+    char *name = q->to ? xstrdup(q->to) : xasprintf("%s-%s", b->live.id, b->r->out->point->name);
+    enum err_code code = rds_ident_make(name, RDS_INSTANCE_ID_MAX, clock_wall_ms(b->r->run->clock), to, err);
+    free(name);
+    if (code != ERR_OK)
+        return code;
+    bool same = journalled && strcmp(j->resource, b->live.resource_id) == 0 &&
+                (!q->to || strcmp(j->to, to) == 0) && strcmp(j->snapshot, b->snapshot.id) == 0;
+    if (same)
+        return ERR_OK;
+    *j = (struct rollback_journal){.cluster = b->live.kind == RDS_CLUSTER};
+    memcpy(j->snapshot, b->snapshot.id, sizeof j->snapshot);
+    memcpy(j->name, b->live.id, sizeof j->name);
+    memcpy(j->resource, b->live.resource_id, sizeof j->resource);
+    memcpy(j->to, to, sizeof j->to);
+    return ERR_OK;
+}
+
+/* What the live tables lose is worth knowing, but a live server that cannot be asked is a reason to go this
+ * way, not to give it up. */
+static enum err_code compare(struct by_instance *b, struct err *err)
+{
+    struct rollback_result *out = b->r->out;
+    enum err_code code = rollback_compare(b->r, err);
+    if ((code == ERR_DB || code == ERR_DB_LOST || code == ERR_CONFIG) &&
+        b->r->request->then != ROLLBACK_COPY) {
+        log_warn(b->r->run->log, "what will be lost is not known: %s", err->text);
+        code = ERR_OK;
+    }
+    out->needed = true;
+    return code;
+}
+
+/* ---- the new one ---- */
+
+static void aim(struct by_instance *b, const struct rds_database *d)
+{
+    b->there = *b->r->db;
+    b->there.host = d->address;
+    b->there.port = d->port;
+    b->there.socket = NULL;
+}
+
+static enum err_code make(struct by_instance *b, struct err *err)
+{
+    struct rds_restored *made = &b->r->out->instance.restored;
+    const struct rds_restore request = {
+        .snapshot = &b->snapshot, .like = &b->live, .to = b->journal->to, .point = b->r->out->point->name};
+    steps_next(&b->r->out->steps, "restoring the snapshot");
+    enum err_code code = rds_restore_run(b->rds, &request, made, err);
+    if (code != ERR_OK)
+        return code;
+    aim(b, &made->database);
+    if (strcmp(b->journal->to_resource, made->database.resource_id) != 0) { /* another than a dead run's */
+        memcpy(b->journal->to_resource, made->database.resource_id, sizeof b->journal->to_resource);
+        b->journal->loaded = false;
+        b->journal->copy[0] = '\0';
+    }
+    return record(b, "rollback_instance_made", err);
+}
+
+static enum err_code compare_new(struct by_instance *b, struct err *err)
+{
+    const struct verify_options options = {.threads = b->r->request->threads};
+    struct rollback_instance *i = &b->r->out->instance;
+    steps_next(&b->r->out->steps, "comparing the new instance with the archive");
+    enum err_code code = verify_live(b->r->run, &b->there, b->r->out->manifest, &options, &i->between, err);
+    i->tables_between = rollback_count_tables(&i->between);
+    return code == ERR_DIFFERS ? ERR_OK : code;
+}
+
+/* For the point's tables the archive wins. */
+static enum err_code load(struct by_instance *b, struct err *err)
+{
+    struct rollback *r = b->r;
+    const char *archive = r->out->point->archive.name;
+    bool pending = false;
+    enum err_code code = compare_new(b, err);
+    if (code == ERR_OK)
+        code = rollback_look_for_pending(r->run, &b->there, archive, &pending, err);
+    if (code == ERR_OK && (r->out->instance.tables_between > 0 || pending)) {
+        const struct restore_options options = rollback_restore_options(r->request, archive, pending);
+        for (unsigned k = 0; k < r->out->instance.between.problem_count; k++)
+            log_info(r->run->log, "changed between snapshot and archive: %s: %s",
+                     r->out->instance.between.problems[k].where, r->out->instance.between.problems[k].what);
+        steps_next(&r->out->steps, "loading the archive into it");
+        code = restore_run(r->run, &b->there, r->source, &options, &r->out->restore, err);
+    }
+    if (code != ERR_OK)
+        return err_hint(err, "; the live one was not touched, the same rollback again goes on with %s",
+                        b->journal->to);
+    b->journal->loaded = true;
+    return record(b, "rollback_instance_loaded", err);
+}
+
+/* ---- its name ---- */
+
+/* Clients find it by a name that DNS has to learn: it is told when that takes long. */
+static void reach(struct by_instance *b, const struct rds_database *d)
+{
+    struct db_conn *c = NULL;
+    struct err why = {.text = ""};
+    steps_next(&b->r->out->steps, "reaching it by its name");
+    aim(b, d);
+    for (unsigned i = 0; i < REACH_TRIES; i++) {
+        enum err_code code = db_connect(&b->there, b->r->run->cancel, &c, &why);
+        db_close(c);
+        if (code == ERR_OK || clock_backoff(REACH_WAIT_MS, b->r->run->cancel, NULL) != ERR_OK)
+            return;
+        c = NULL;
+    }
+    log_warn(b->r->run->log, "%s is not reached by its name yet, which DNS may take minutes for: %s", d->id,
+             why.text);
+}
+
+/* From a journalled plan to the end. */
+static enum err_code run_cutover(struct by_instance *b, struct err *err)
+{
+    const struct rds_cutover c = cutover_of(b->journal);
+    struct rds_database *now = &b->r->out->instance.restored.database;
+    steps_next(&b->r->out->steps, "exchanging the names");
+    enum err_code code = rds_cutover_run(b->rds, &c, err);
+    if (code == ERR_OK)
+        code = fault_point("rollback_cutover_done", ERR_AWS, err);
+    if (code == ERR_OK)
+        code = rds_describe(b->rds, c.kind, c.name, now, err);
+    if (code != ERR_OK)
+        return code;
+    b->r->out->instance.cut_over = true;
+    reach(b, now);
+    return ERR_OK;
+}
+
+static enum err_code cut_over(struct by_instance *b, struct err *err)
+{
+    struct rds_database now;
+    struct rds_cutover c;
+    enum err_code code = rds_describe(b->rds, kind_of(b->journal), b->journal->to, &now, err);
+    if (code == ERR_OK)
+        code = rds_cutover_plan(b->rds, &b->live, &now, &c, err);
+    if (code != ERR_OK)
+        return code;
+    memcpy(b->journal->old_name, c.old_name, sizeof b->journal->old_name);
+    code = record(b, "rollback_cutover_planned", err);
+    return code == ERR_OK ? run_cutover(b, err) : code;
+}
+
+static enum err_code cut_back(struct by_instance *b, bool journalled, struct err *err)
+{
+    struct rollback_journal *j = b->journal;
+    struct rollback_result *out = b->r->out;
+    if (!journalled || !*j->old_name)
+        return err_set(err, ERR_REFUSED, "no cut-over of a rollback to '%s' is recorded", out->point->name);
+    const struct rds_cutover c = cutover_of(j);
+    out->needed = true;
+    enum err_code code = rollback_ask(b->r, err);
+    steps_next(&out->steps, "exchanging the names back");
+    if (code == ERR_OK)
+        code = rds_cutover_undo(b->rds, &c, err);
+    if (code == ERR_OK)
+        code = rds_describe(b->rds, c.kind, c.name, &out->instance.restored.database, err);
+    if (code != ERR_OK)
+        return code;
+    j->old_name[0] = '\0';
+    return record(b, "rollback_cut_back", err);
+}
+
+/* ---- its tables ---- */
+
+static const char *quoted(struct arena *arena, const char *schema, const char *name)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    db_quote_pair(&text, schema, name);
+    const char *copy = arena_strdup(arena, buf_cstr(&text));
+    buf_free(&text);
+    return copy;
+}
+
+static enum err_code open_copy(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
+{
+    struct by_instance *b = arg;
+    return store_create(b->r->stores->points, b->journal->copy, most_bytes, out, err);
+}
+
+/* The point's tables and the further ones, in one archive: all are exchanged in one rename, foreign keys
+ * between them included. */
+static enum err_code dump_copy(struct by_instance *b, struct err *err)
+{
+    const struct rollback_request *q = b->r->request;
+    const struct manifest *m = b->r->out->manifest;
+    struct dump_options options = q->export_dump;
+    struct dump_result dumped;
+    char stamp[CLOCK_COMPACT_BYTES];
+    const char **names = arena_calloc(b->r->arena, m->table_count + q->copy_table_count + 1, sizeof *names);
+    for (unsigned i = 0; i < m->table_count; i++)
+        names[options.name_count++] = quoted(b->r->arena, m->tables[i].schema, m->tables[i].name);
+    for (unsigned i = 0; i < q->copy_table_count; i++)
+        names[options.name_count++] = q->copy_tables[i];
+    options.names = names;
+    options.label = "copy";
+    steps_next(&b->r->out->steps, "reading the tables of the new instance");
+    clock_format_compact(clock_wall_ms(b->r->run->clock), stamp);
+    snprintf(b->journal->copy, sizeof b->journal->copy, "%s~copy-%s-%s.dbsafe.tar", b->r->out->point->name,
+             stamp, b->r->run->run_id);
+    enum err_code code = dump_run(b->r->run, &b->there, &options, open_copy, b, &dumped, err);
+    if (code != ERR_OK) {
+        b->journal->copy[0] = '\0';
+        return err_wrap(err, "copy tables of %s", b->journal->to);
+    }
+    manifest_free(dumped.manifest);
+    return record(b, "rollback_copy_read", err);
+}
+
+/* The new one's tables of the point must still be the archive's, and what was asked for must be in it. */
+static enum err_code check_copy(struct by_instance *b, const struct manifest *copy, struct err *err)
+{
+    const struct manifest *m = b->r->out->manifest;
+    for (unsigned i = 0; i < m->table_count; i++) {
+        const struct manifest_table *want = &m->tables[i],
+                                    *have = manifest_find_table(copy, want->schema, want->name);
+        if (!have || have->rows != want->rows || !rowsum_equal(have->checksum, want->checksum))
+            return err_set(err, ERR_DIFFERS, "%s.%s of %s is not as in the archive", want->schema, want->name,
+                           b->journal->to);
+    }
+    return ERR_OK;
+}
+
+static enum err_code open_copied(struct by_instance *b, struct source **source, struct manifest **m,
+                                 struct err *err)
+{
+    enum err_code code = ERR_NOT_FOUND;
+    if (*b->journal->copy)
+        code = store_open(b->r->stores->points, b->journal->copy, source, err);
+    if (code == ERR_NOT_FOUND) { /* none was finished */
+        code = dump_copy(b, err);
+        if (code == ERR_OK)
+            code = store_open(b->r->stores->points, b->journal->copy, source, err);
+    }
+    if (code == ERR_OK)
+        code = archive_read_manifest(*source, m, err);
+    return code == ERR_OK ? check_copy(b, *m, err) : code;
+}
+
+static enum err_code copy_tables(struct by_instance *b, struct err *err)
+{
+    struct rollback *r = b->r;
+    struct source *source = NULL;
+    struct manifest *m = NULL;
+    const struct verify_options compared = {.threads = r->request->threads};
+    struct verify_result changes = {0};
+    bool pending = false;
+    enum err_code code = open_copied(b, &source, &m, err);
+    if (code == ERR_OK)
+        code = rollback_look_for_pending(r->run, r->db, b->journal->copy, &pending, err);
+    if (code == ERR_OK) {
+        steps_next(&r->out->steps, "comparing the live one with them");
+        code = verify_live(r->run, r->db, m, &compared, &changes, err);
+        verify_result_free(&changes);
+    }
+    bool differs = code == ERR_DIFFERS; /* else a dead run exchanged them */
+    code = differs ? ERR_OK : code;
+    if (code == ERR_OK && (differs || pending)) {
+        const struct restore_options options =
+            rollback_restore_options(r->request, b->journal->copy, pending);
+        steps_next(&r->out->steps, "loading them into the live one");
+        code = restore_run(r->run, r->db, source, &options, &r->out->instance.copied, err);
+    }
+    if (code == ERR_OK)
+        code = fault_point("rollback_copied", ERR_DB, err);
+    source_free(source);
+    manifest_free(m);
+    if (code != ERR_OK)
+        return code;
+    code = store_remove(r->stores->points, b->journal->copy, err);
+    b->journal->copy[0] = '\0';
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+/* ---- all of it ---- */
+
+static enum err_code finish(struct by_instance *b, struct err *err)
+{
+    b->journal->owner[0] = '\0';
+    b->journal->finished = true;
+    enum err_code code = record(b, "rollback_instance_finished", err);
+    b->r->out->done = code == ERR_OK;
+    return code;
+}
+
+/* A cut-over that a dead run began: it was confirmed then, and until it is over nobody may have the name.
+ * *over: there is nothing else to do. */
+static enum err_code finish_cutover(struct by_instance *b, bool *over, struct err *err)
+{
+    const struct rds_cutover c = cutover_of(b->journal);
+    struct rollback_result *out = b->r->out;
+    enum rds_cutover_state state;
+    enum err_code code = rds_cutover_look(b->rds, &c, &state, err);
+    *over = false;
+    if (code != ERR_OK || (state == RDS_CUTOVER_BEFORE && b->r->request->then == ROLLBACK_RENAME))
+        return code; /* it was given back, or not begun: all is asked again */
+    if (state == RDS_CUTOVER_DONE && b->journal->finished) {
+        *over = b->r->request->then == ROLLBACK_RENAME;
+        if (!*over)
+            return ERR_OK;
+        log_info(b->r->run->log, "%s is the new instance since an earlier run; what it was is called %s",
+                 c.name, c.old_name);
+        out->instance.cut_over = out->done = true;
+        return rds_describe(b->rds, c.kind, c.name, &out->instance.restored.database, err);
+    }
+    if (b->r->request->then != ROLLBACK_RENAME)
+        return err_set(err, ERR_REFUSED,
+                       "a cut-over of %s was begun and is not finished: --cutover rename finishes it,"
+                       " --cutover back takes it back",
+                       c.name);
+    if (b->r->request->dry_run)
+        return err_set(err, ERR_REFUSED,
+                       "a cut-over of %s was begun and is not finished; without --dry-run"
+                       " this finishes it",
+                       c.name);
+    log_warn(b->r->run->log, "going on with the exchange of names that an earlier run began");
+    out->needed = *over = true;
+    journal_describe_owner((long)getpid(), b->journal->owner);
+    code = record(b, "rollback_cutover_resumed", err);
+    if (code == ERR_OK)
+        code = run_cutover(b, err);
+    return code == ERR_OK ? finish(b, err) : code;
+}
+
+static enum err_code prepare(struct by_instance *b, bool journalled, struct err *err)
+{
+    steps_next(&b->r->out->steps, "looking at the snapshot");
+    enum err_code code = check_snapshot(b, err);
+    if (code == ERR_OK)
+        code = find_live(b, journalled, err);
+    if (code == ERR_OK)
+        code = plan(b, journalled, err);
+    if (code == ERR_OK)
+        code = compare(b, err);
+    return code;
+}
+
+static enum err_code act(struct by_instance *b, struct err *err)
+{
+    enum rollback_then then = b->r->request->then;
+    enum err_code code = rollback_ask(b->r, err);
+    if (code != ERR_OK)
+        return code;
+    journal_describe_owner((long)getpid(), b->journal->owner);
+    b->journal->finished = false;
+    b->journal->old_name[0] = '\0';
+    code = record(b, "rollback_instance_planned", err);
+    if (code == ERR_OK)
+        code = make(b, err);
+    if (code == ERR_OK)
+        code = load(b, err);
+    if (code == ERR_OK && then == ROLLBACK_RENAME)
+        code = cut_over(b, err);
+    if (code == ERR_OK && then == ROLLBACK_COPY)
+        code = copy_tables(b, err);
+    return code == ERR_OK ? finish(b, err) : code;
+}
+
+enum err_code rollback_by_instance(struct rollback *r, struct err *err)
+{
+    struct by_instance b = {.r = r, .rds = r->request->rds, .journal = &r->out->instance.journal};
+    bool journalled = false, over = false;
+    enum err_code code = rollback_open_point(r, err);
+    if (code == ERR_OK)
+        code = read_journal(&b, &journalled, err);
+    if (code == ERR_OK && r->request->then == ROLLBACK_BACK) {
+        code = cut_back(&b, journalled, err);
+        return code == ERR_OK ? finish(&b, err) : code;
+    }
+    if (code == ERR_OK && journalled && *b.journal->old_name)
+        code = finish_cutover(&b, &over, err);
+    if (code != ERR_OK || over)
+        return code;
+    code = prepare(&b, journalled, err);
+    return code == ERR_OK && !r->request->dry_run ? act(&b, err) : code;
+}

@@ -1,0 +1,272 @@
+"""Rollback by way of an instance, on the RDS double: a real server on a real copy of the data takes the archive, the name, or gives tables."""
+
+import json
+import threading
+
+from lib import TestCase, process, wait_until
+from lib.compare import table_digests
+from lib.rds_double import RdsDouble
+
+PASSWORD = "harness-rds-master-pw-7Hq"
+MIGRATION = """
+UPDATE glpi_select.chatbot_users SET name = CONCAT(name, ' (v12)');
+DELETE FROM glpi_select.chatbot_messages WHERE id % 2 = 0;
+DROP TABLE glpi_select.chatbot_visual_config;
+ALTER TABLE glpi_select.chatbot_config ADD COLUMN v12 INT NOT NULL DEFAULT 12;
+DELETE FROM shop.orders WHERE id < 50;
+UPDATE shop.other SET n = -1;
+"""
+# Steps of a rollback with a cut-over, and of one that copies tables, in their order.
+RENAME = ["rollback_opened", "rollback_compared", "rollback_confirmed", "rollback_instance_planned", "rds_restore", "rollback_instance_made",
+          "restore_journalled", "restore_loaded", "swap_begin", "swap_finish", "rollback_instance_loaded", "rollback_cutover_planned",
+          "rds_cutover_second", "rollback_cutover_done", "rollback_instance_finished"]
+COPY = ["rollback_instance_loaded", "rollback_copy_read", "restore_loaded", "swap_finish", "rollback_copied", "rollback_instance_finished"]
+
+
+class Account:
+    """The master user's option file, for dbsafe and for looking at the server behind the name."""
+
+    def __init__(self, rds, kind, name, folder):
+        self.rds, self.kind, self.name = rds, kind, name
+        self.file, self.store, self.home = folder / "client.cnf", folder / "store", folder
+        thing = self.thing()
+        folder.mkdir(mode=0o700)
+        self.file.touch(mode=0o600)
+        self.file.write_text(f"[client]\nuser=admin\npassword={PASSWORD}\nhost={rds.address_of(kind, name)}\nport={thing.endpoint[1]}\n")
+
+    def things(self):
+        return self.rds.instances if self.kind == "db" else self.rds.clusters
+
+    def thing(self, name=None):
+        return self.things()[name or self.name]
+
+    def server(self, name=None):
+        """What answers under the name now."""
+        return self.thing(name).server
+
+    def dbsafe(self, *args, check=0, fault=None, online=True):
+        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_FAULT": fault, "DBSAFE_STORE": f"file://{self.store}"}
+        command, *rest = args
+        return process.dbsafe(command, *([f"--defaults-file={self.file}"] if online else []), *rest, env=env, home=self.home, check=check)
+
+
+class ByInstance(TestCase):
+    cluster = False
+
+    @classmethod
+    def setUpClass(cls):
+        cls.rds = RdsDouble()
+        cls.addClassCleanup(cls.rds.close)
+        cls.count = 0
+
+    def setUp(self):
+        self.rds.reset()
+        type(self).count += 1
+        self.name = f"prod{self.count}"
+        if self.cluster:
+            self.rds.create_cluster(self.name, 1, PASSWORD)
+            self.instance = f"{self.name}-instance-1"
+        else:
+            self.rds.create_instance(self.name, PASSWORD)
+            self.instance = self.name
+        self.rds.wait_idle()
+        self.live = Account(self.rds, "cluster" if self.cluster else "db", self.name, self.rds._private.path / f"home{self.count}")
+        s = self.live.server()
+        s.load_chatbot(messages=300)
+        s.load("CREATE DATABASE shop; USE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY, t VARCHAR(20)) ENGINE=InnoDB;"
+               "INSERT INTO shop.orders SELECT seq, CONCAT('order ', seq) FROM seq_1_to_200;"
+               "CREATE TABLE shop.other (n INT PRIMARY KEY) ENGINE=InnoDB; INSERT INTO shop.other VALUES (1);\n")
+
+    def tearDown(self):
+        self.assertEqual(self.rds.all_problems(), [], self.rds.trace())
+
+    def point(self):
+        """A point whose snapshot is not of the archive's moment; then the migration."""
+        create = ("point", "create", "p1", "glpi_select", "--instance", self.instance, "--no-drill")
+        self.live.dbsafe(*create, fault="kill:point_snapshot_begun", check=-9)
+        self.rds.wait_idle()
+        self.live.server().sql("UPDATE glpi_select.chatbot_users SET balance = balance + 1 ORDER BY id LIMIT 1")
+        self.live.dbsafe(*create)
+        self.before = self.picture()
+        self.live.server().load(MIGRATION)
+        self.migrated = self.picture()
+
+    def rollback(self, *args, **options):
+        return self.live.dbsafe("rollback", "--point", "p1", "--yes", *args, **options)
+
+    def picture(self, name=None):
+        s = self.live.server(name)
+        return {schema: table_digests(s, schema) for schema in ("glpi_select", "shop")}
+
+    def journal(self):
+        return json.loads((self.live.store / "points" / "p1~instance.json").read_text())
+
+    def as_archived(self):
+        """What answers under the live name, against the archive, by dbsafe and without it."""
+        archive = json.loads((self.live.store / "points" / "p1.json").read_text())["archive"]["name"]
+        self.live.dbsafe("verify", archive, "--live")
+        self.assertEqual(self.picture()["glpi_select"], self.before["glpi_select"])
+
+    def new(self):
+        return f"{self.name}-p1"
+
+
+class Instance(ByInstance):
+    def test_all_ways_of_one_point(self):
+        """Made under writes; a migration destroys; back by each way, and each way taken back."""
+        s, stop, written = self.live.server(), threading.Event(), []
+
+        def write():
+            connection = s.connect()
+            with connection, connection.cursor() as cursor:
+                while not stop.is_set():
+                    cursor.execute("INSERT INTO glpi_select.chatbot_messages (conversation, user_id, direction, body, sent_at) SELECT "
+                                   "conversation, user_id, direction, %s, sent_at FROM glpi_select.chatbot_messages LIMIT 1",
+                                   (f"w{len(written)}",))
+                    written.append(1)
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            wait_until(lambda: len(written) > 5, 30, "some rows")
+            self.live.dbsafe("point", "create", "p1", "glpi_select", "--instance", self.instance)
+            wait_until(lambda n=len(written): len(written) > n, 30, "a row after the point")
+        finally:
+            stop.set()
+            writer.join()
+        s.load(MIGRATION)
+        self.migrated = self.picture()
+
+        with self.subTest("tables"):
+            done = self.rollback("--json").json
+            self.before = self.picture()
+            self.as_archived()
+            self.assertLess(done["seconds"], 10 * process.SLOWER)
+            self.live.dbsafe("undo", done["restore_id"])
+            self.assertEqual(self.picture(), self.migrated)
+
+        with self.subTest("an instance beside it"):
+            done = self.rollback("--via", "instance", "--json").json
+            self.assertEqual((done["verdict"], done["via"], done["instance"]["new"], done["instance"]["loaded"]),
+                             ("done", "instance", self.new(), True))
+            self.assertEqual(self.picture(), self.migrated)
+            self.assertEqual(self.picture(self.new())["glpi_select"], self.before["glpi_select"])
+            self.assertEqual(done["instance"]["address"], self.live.thing(self.new()).endpoint[0])
+            self.assertIn("restoring the snapshot", [x["name"] for x in done["steps"]])
+
+        with self.subTest("copied tables"):
+            done = self.rollback("--via", "instance", "--copy-tables", "shop.orders", "--json").json
+            self.assertEqual((done["verdict"], done["instance"]["copied_tables"]), ("done", 5))
+            self.as_archived()
+            orders, = self.live.server().sql("SELECT COUNT(*), SUM(id) FROM shop.orders")
+            self.assertEqual((int(orders[0]), int(orders[1])), (200, 20100))
+            self.assertEqual(self.live.server().value("SELECT n FROM shop.other"), -1)  # was not asked for
+            self.assertEqual([f.name for f in (self.live.store / "points").glob("*~copy*")], [])
+            self.live.dbsafe("undo", done["instance"]["copy_restore_id"])
+            self.assertEqual(self.picture(), self.migrated)
+
+        with self.subTest("its name"):
+            old = self.live.thing().resource
+            done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+            self.assertTrue(done["instance"]["cut_over"])
+            self.as_archived()
+            self.assertEqual(self.live.server().value("SELECT n FROM shop.other"), 1)
+            self.assertEqual(self.live.thing(done["instance"]["old_name"]).resource, old)
+            again = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+            self.assertEqual(again["verdict"], "nothing to do")
+            page, = [p for p in (self.live.store / "points").glob("p1~rollback-*.html") if "belongs to the new instance" in p.read_text()]
+            self.assertIn(done["instance"]["old_name"], page.read_text())
+
+        with self.subTest("and back"):
+            self.rollback("--via", "instance", "--cutover", "back")
+            self.assertEqual(self.live.thing().resource, old)
+            self.assertEqual(self.picture(), self.migrated)
+            self.assertIn(self.new(), self.live.things())
+
+    def test_killed_at_every_step(self):
+        """One rollback, killed at each step in turn: the same command goes on, and the names are always somebody's or told."""
+        self.point()
+        live = self.live.thing().resource
+        for fault in RENAME:
+            with self.subTest(fault):
+                self.rollback("--via", "instance", "--cutover", "rename", fault=f"kill:{fault}", check=-9)
+                self.rds.wait_idle()
+                bearers = {t.resource for n, t in self.live.things().items() if n == self.name}
+                if not bearers:  # between the renames: the journal says who is who
+                    self.assertEqual(fault, "rds_cutover_second")
+                    self.assertEqual((self.journal()["resource"], self.journal()["name"]), (live, self.name))
+                    refused = self.rollback("--via", "instance", check=10).err
+                    self.assertIn("--cutover rename finishes it", refused)
+                elif bearers == {live}:
+                    self.assertEqual(self.picture(), self.migrated)
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        self.assertEqual(done["verdict"], "nothing to do")
+        self.as_archived()
+        self.assertEqual(len(self.live.things()), self.size_after())
+        self.assertEqual(self.live.thing(self.journal()["old_name"]).resource, live)
+
+    def size_after(self):
+        return len([n for n in self.live.things() if not n.startswith(self.name)]) + 2
+
+    def test_copy_killed_at_every_step(self):
+        self.point()
+        way = ("--via", "instance", "--copy-tables", "shop.orders")
+        for fault in COPY:
+            with self.subTest(fault):
+                self.rollback(*way, fault=f"kill:{fault}", check=-9)
+        record = self.live.store / "points" / "p1.json"
+        old = json.loads(record.read_text())
+        record.write_text(json.dumps({**old, "created": "2020-01-01T00:00:00Z"}))
+        journal = self.live.store / "points" / "p1~instance.json"
+        finished = journal.read_text()
+        journal.write_text(finished.replace('"finished": true', '"finished": false'))
+        self.assertIn("is not finished", self.live.dbsafe("point", "delete", "p1", "--yes", online=False, check=10).err)
+        record.write_text(json.dumps(old))
+        self.rollback(*way)
+        self.as_archived()
+        self.assertEqual(self.live.server().value("SELECT COUNT(*) FROM shop.orders"), 200)
+        self.assertEqual([f.name for f in (self.live.store / "points").glob("*~copy*")], [])
+
+    def test_a_name_that_is_not_given_is_given_back(self):
+        self.point()
+        live = self.live.thing().resource
+        failed = self.rollback("--via", "instance", "--cutover", "rename", fault="fail:rds_cutover_second", check=6)
+        self.assertIn("has its name again, everything is as before", failed.err)
+        self.assertEqual(self.live.thing().resource, live)
+        self.assertEqual(self.picture(), self.migrated)
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        self.as_archived()
+        self.assertEqual(done["instance"]["old_name"], self.journal()["old_name"])
+
+
+class Cluster(Instance):
+    cluster = True
+
+
+class Refused(ByInstance):
+    def test_what_is_refused(self):
+        self.point()
+        self.live.dbsafe("point", "create", "p2", "glpi_select", "--no-drill")
+        self.assertIn("archive alone", self.live.dbsafe("rollback", "--point", "p2", "--yes", "--via", "instance", check=10).err)
+        for args in (("--cutover", "rename"), ("--copy-tables", "a.b"), ("--to", "x"),
+                     ("--via", "instance", "--cutover", "rename", "--copy-tables", "a.b"), ("--via", "instance", "--export-changes", "f")):
+            self.rollback(*args, check=2)
+        self.assertIn("no cut-over", self.rollback("--via", "instance", "--cutover", "back", check=10).err)
+        changes = [r.op for r in self.rds.log() if r.op and r.op.startswith(("Restore", "Modify", "Delete"))]
+        unconfirmed = self.live.dbsafe("rollback", "--point", "p1", "--via", "instance", "--cutover", "rename", check=10)
+        self.assertIn("ALL of", unconfirmed.err)
+        dry = self.rollback("--via", "instance", "--cutover", "rename", "--dry-run")
+        self.assertIn("nothing was changed", dry.err)
+        self.assertEqual([r.op for r in self.rds.log() if r.op and r.op.startswith(("Restore", "Modify", "Delete"))], changes)
+        self.assertEqual(list((self.live.store / "points").glob("*~instance.json")), [])
+        self.rds.instances["taken"] = self.rds.instances[self.name]
+        try:
+            self.rollback("--via", "instance", "--to", "taken", check=6)
+        finally:
+            del self.rds.instances["taken"]
+
+    def test_a_restore_that_fails(self):
+        self.point()
+        self.rds.fail_next("restore", "incompatible-restore")
+        failed = self.rollback("--via", "instance", "--cutover", "rename", check=6)
+        self.assertIn("incompatible-restore", failed.err)
+        self.assertEqual(self.picture(), self.migrated)
