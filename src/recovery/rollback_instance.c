@@ -429,7 +429,7 @@ static enum err_code finish_cutover(struct by_instance *b, bool *over, struct er
                        c.name);
     log_warn(b->r->run->log, "going on with the exchange of names that an earlier run began");
     out->needed = *over = true;
-    journal_describe_owner((long)getpid(), b->journal->owner);
+    owner_describe((long)getpid(), b->journal->owner);
     code = record(b, "rollback_cutover_resumed", err);
     if (code == ERR_OK)
         code = run_cutover(b, err);
@@ -455,7 +455,7 @@ static enum err_code act(struct by_instance *b, struct err *err)
     enum err_code code = rollback_ask(b->r, err);
     if (code != ERR_OK)
         return code;
-    journal_describe_owner((long)getpid(), b->journal->owner);
+    owner_describe((long)getpid(), b->journal->owner);
     b->journal->finished = false;
     b->journal->old_name[0] = '\0';
     code = record(b, "rollback_instance_planned", err);

@@ -9,7 +9,7 @@
 #include "core/json_out.h"
 #include "core/store.h"
 #include "rds/thing.h"
-#include "restore/journal.h"
+#include "restore/owner.h"
 
 #define ROLLBACK_COPY_BYTES 128
 
