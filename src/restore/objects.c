@@ -262,7 +262,8 @@ void objects_choose_schemas(const struct manifest *m, const struct targets *t,
         change->schema = t->schemas[i];
         change->keeps = !s || (t->schema_exists[i] && (options->table_count || moved || m->format < 2));
         if (s)
-            change->after = (struct schema_defaults){s->charset, s->collation, s->comment ? s->comment : ""};
+            change->after = (struct schema_defaults){s->charset, collation_map_find(&t->mapped, s->collation),
+                                                     s->comment ? s->comment : ""};
         if (t->schema_exists[i]) /* more than that it exists is read by the plan */
             change->before = (struct schema_defaults){"", "", ""};
     }
