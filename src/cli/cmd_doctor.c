@@ -1,4 +1,5 @@
 /* dbsafe doctor: whether a dump or a restore would work, without changing anything. */
+#include "archive/reader.h"
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/login.h"
@@ -9,6 +10,7 @@
 #include "core/mem.h"
 #include "db/flavour.h"
 #include "dump/preflight.h"
+#include "recovery/estimate.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -137,6 +139,38 @@ static enum err_code look_at_dump(const struct cli *cli, const struct login *log
     return code;
 }
 
+/* The one check that writes: a sample is loaded into a database of its own. */
+static enum err_code look_at_time(const struct cli *cli, const struct login *login, struct source *source,
+                                  struct findings *out, struct err *err)
+{
+    const struct estimate_options options = {.threads = settings_threads(cli->options)};
+    const uint64_t rto_ms = options_number(cli->options, OPTION_RTO) * 60000;
+    struct manifest *m = NULL;
+    struct estimate e = {.known = false};
+    char likely[FIGURE_BYTES], most[FIGURE_BYTES], rto[FIGURE_BYTES];
+    if (findings_count(out, FINDING_REFUSAL) > 0) {
+        findings_add(out, FINDING_NOTE, "time", NULL,
+                     "a restore is not timed while something stands in its way");
+        return ERR_OK;
+    }
+    enum err_code code = archive_read_manifest(source, &m, err);
+    if (code == ERR_OK)
+        code = estimate_run(cli->run, &login->params, source, m, &options, &e, err);
+    manifest_free(m);
+    if (code != ERR_OK)
+        return code;
+    enum finding_level bad =
+        options_flag(cli->options, OPTION_REQUIRE_RTO) ? FINDING_REFUSAL : FINDING_WARNING;
+    if (!e.known)
+        findings_add(out, bad, "time", NULL, "how long a restore takes is not known: %s", e.why);
+    else
+        findings_add(out, (uint64_t)e.most_ms > rto_ms ? bad : FINDING_OK, "time", NULL,
+                     "a restore takes about %s, at most %s; the RTO is %s",
+                     figure_duration((uint64_t)e.likely_ms / 1000, likely),
+                     figure_duration((uint64_t)e.most_ms / 1000, most), figure_duration(rto_ms / 1000, rto));
+    return ERR_OK;
+}
+
 static enum err_code look_at_restore(const struct cli *cli, const struct login *login, const char *operand,
                                      struct findings *out, struct err *err)
 {
@@ -149,6 +183,8 @@ static enum err_code look_at_restore(const struct cli *cli, const struct login *
         code = restore_settings_read(cli->options, archive.name, &settings, err);
     if (code == ERR_OK)
         code = restore_preflight(cli->run, &login->params, archive.source, &settings.options, out, err);
+    if (code == ERR_OK && options_flag(cli->options, OPTION_ESTIMATE))
+        code = look_at_time(cli, login, archive.source, out, err);
     restore_settings_free(&settings);
     located_free(&archive);
     return code;
@@ -220,6 +256,8 @@ static enum err_code check_usage(const struct options *o, struct err *err)
             return err_set(err, ERR_USAGE,
                            "'doctor' looks at one archive, or at databases and tables, not at both: '%s'",
                            names[i]);
+    if (options_flag(o, OPTION_ESTIMATE) && (count != 1 || !is_archive(names[0])))
+        return err_set(err, ERR_USAGE, "--estimate needs ARCHIVE, whose restore is to be timed");
     if (count > 0 && options_flag(o, OPTION_ALL_DATABASES))
         return err_set(err, ERR_USAGE, "--all-databases and names exclude each other");
     return ERR_OK;
@@ -258,7 +296,8 @@ const struct command command_doctor = {
                    "findings at once, with the GRANT"
                    " or option that would help. Without an operand it looks at the server and the store. It "
                    "changes nothing and locks"
-                   " nothing. A path, an address, a name that ends in .tar and 'latest' are archives.",
+                   " nothing; with --estimate alone it loads a sample of the archive, which it removes "
+                   "again. A path, an address, a name that ends in .tar and 'latest' are archives.",
     .max_operands = OPERANDS_ANY,
     .run = run_doctor,
 };

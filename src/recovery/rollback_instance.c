@@ -463,6 +463,8 @@ static enum err_code act(struct by_instance *b, struct err *err)
         code = make(b, err);
     if (code == ERR_OK)
         code = load(b, err);
+    if (code == ERR_OK)
+        code = cancel_check(b->r->run->cancel, err);
     if (code == ERR_OK && then == ROLLBACK_RENAME)
         code = cut_over(b, err);
     if (code == ERR_OK && then == ROLLBACK_COPY)

@@ -47,6 +47,19 @@ class Doctor(TestCase):
         self.find(checks, "ok", "MariaDB 10.")
         self.find(checks, "ok", "can be written")
 
+    def test_how_long_a_restore_takes(self):
+        """The sample's database is gone afterwards; only the binlog has grown."""
+        s = self.server
+        databases = s.sql("SHOW DATABASES")
+        found = s.dbsafe("doctor", self.path, "--estimate", "--json").json
+        self.assertRegex(self.find(found["checks"], "ok", "a restore takes")["text"], r"about .+, at most .+; the RTO is 30")
+        self.assertEqual(s.sql("SHOW DATABASES"), databases)
+        weak = s.account("ALL ON glpi_select.*")
+        refused = s.dbsafe("doctor", self.path, "--estimate", "--json", check=10, defaults_file=weak).json
+        self.find(refused["checks"], "note", "is not timed")
+        s.dbsafe("doctor", "glpi_select", "--estimate", check=2)
+        s.dbsafe("doctor", "--estimate", check=2)
+
     def test_of_a_dump(self):
         checks = self.doctor("glpi_select")
         self.find(checks, "ok", "all tables can be read")

@@ -264,6 +264,24 @@ class Refused(ByInstance):
         finally:
             del self.rds.instances["taken"]
 
+    def test_interrupted_while_aws_works(self):
+        """AWS goes on, and so does the same command; another run is kept out meanwhile."""
+        self.point()
+        self.rds.states.hold("creating")
+        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_STORE": f"file://{self.live.store}"}
+        argv = process.dbsafe_argv(["rollback", f"--defaults-file={self.live.file}", "--point", "p1", "--yes", "--via", "instance"])
+        running = process.start(argv, env=process.client_env(self.live.home, env))
+        wait_until(lambda: self.new() in self.rds.instances, 60, "the new instance")
+        self.assertIn("another run", self.rollback("--via", "instance", check=12).err)
+        running.interrupt()
+        ended = process.expect(running.finish(60), 130)
+        self.assertIn("the same command again goes on", ended.err)
+        self.rds.states.release("creating")
+        done = self.rollback("--via", "instance", "--json").json
+        self.assertEqual(done["verdict"], "done")
+        self.assertEqual(self.picture(self.new())["glpi_select"], self.before["glpi_select"])
+        self.assertEqual(len([r for r in self.rds.log("RestoreDBInstanceFromDBSnapshot") if not r.error]), 1)
+
     def test_a_restore_that_fails(self):
         self.point()
         self.rds.fail_next("restore", "incompatible-restore")
