@@ -1,4 +1,4 @@
-"""A database without tables comes back by a restore, with its character set, and leaves nothing behind."""
+"""A database without tables comes back by a restore, with its character set; undo takes it away again."""
 
 from lib import TestCase
 
@@ -15,7 +15,14 @@ class EmptyDatabase(TestCase):
         s.sql("DROP DATABASE leer")
         self.assertEqual(s.dbsafe("restore", archive, "--json").json["tables"], 0)
         self.assertIn("latin1_german1_ci", s.sql("SHOW CREATE DATABASE leer")[0][1])
-        self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), [])
+        s.dbsafe("undo")
+        self.assertEqual(s.sql("SHOW DATABASES LIKE 'leer'"), [])
+        s.dbsafe("undo")
+        self.assertIn("latin1_german1_ci", s.sql("SHOW CREATE DATABASE leer")[0][1])
+        # where nothing was changed there is nothing to undo
+        kept = s.sql("SHOW DATABASES LIKE 'dbsafe%'")
+        s.dbsafe("restore", archive)
+        self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), kept)
 
     def test_comes_back_through_a_pipe(self):
         """A pipe tells of databases without tables only in the manifest at its end."""

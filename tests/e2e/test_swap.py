@@ -389,6 +389,7 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         result = self.restore("--dry-run")
         for words in ("replace function app.f", "replace event app.e"):
             self.assertIn(words, result.err)
+        self.assertNotRegex(result.err, "stays as it is: .*function F")
         self.restore()
         self.assertEqual(s.value("SELECT app.f()"), 1)
         self.assertEqual(s.sql("SELECT event_name, interval_value FROM information_schema.events WHERE event_schema='app'"), [("e", "1")])
