@@ -196,7 +196,7 @@ static enum err_code print_steps(const struct rollback_result *r, struct err *er
     char seconds[FIGURE_BYTES];
     buf_init(&out, OUTPUT_MAX_BYTES);
     for (unsigned i = 0; i < r->steps.count; i++) {
-        const struct step *s = &r->steps.items[i];
+        const struct timed_step *s = &r->steps.items[i];
         output_line(&out, "%*s%-*s %10s", (int)s->level * 2, "", 30 - (int)s->level * 2, s->name,
                     figure_seconds(s->end_ms - s->begin_ms, seconds));
     }

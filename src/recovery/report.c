@@ -253,7 +253,7 @@ static void put_rto(const struct rollback_result *r, struct buf *out)
     html_put(out, "</p>\n");
 }
 
-static void put_bar(const struct step *s, int64_t total_ms, struct buf *out)
+static void put_bar(const struct timed_step *s, int64_t total_ms, struct buf *out)
 {
     char figure[64];
     bool phase = s->level > 0, idle = strstr(s->name, "waiting") != NULL;

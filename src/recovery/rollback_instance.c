@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REACH_TRIES   30
 #define REACH_WAIT_MS 1000
@@ -75,7 +74,7 @@ static enum err_code claim(struct by_instance *b, const char *fault, struct err 
     if (code == ERR_OK && *now.owner && owner_life(now.owner) == OWNER_ALIVE)
         code = check_owner(b, &now, err);
     if (code == ERR_OK || code == ERR_NOT_FOUND) {
-        journal_describe_owner((long)getpid(), b->journal->owner);
+        owner_put_self(b->journal->owner);
         code = record(b, fault, err);
     }
     store_free(locked);

@@ -17,8 +17,8 @@ static void add(struct steps *s, const char *name, unsigned level)
     end_running(s, level);
     if (s->count == STEPS_MAX)
         return;
-    struct step *new = &s->items[s->count++];
-    *new = (struct step){.name = name, .level = level, .begin_ms = now_ms(s), .end_ms = -1};
+    struct timed_step *new = &s->items[s->count++];
+    *new = (struct timed_step){.name = name, .level = level, .begin_ms = now_ms(s), .end_ms = -1};
 }
 
 static void take_phase(void *arg, const char *phase)
@@ -71,7 +71,7 @@ void steps_put_json(const struct steps *s, struct json_out *j)
 {
     json_out_array_open(j, "steps");
     for (unsigned i = 0; i < s->count; i++) {
-        const struct step *t = &s->items[i];
+        const struct timed_step *t = &s->items[i];
         json_out_object_open(j, NULL);
         json_out_string(j, "name", t->name);
         json_out_uint(j, "level", t->level);

@@ -14,7 +14,7 @@
 
 #define STEPS_MAX 64
 
-struct step {
+struct timed_step {
     const char *name;         /* static */
     unsigned level;           /* 0: a step; 1: a phase of the one before */
     int64_t begin_ms, end_ms; /* since the first step began; end_ms < 0: it runs */
@@ -25,7 +25,7 @@ struct steps {
     int64_t origin_ms;     /* monotonic clock */
     int64_t started_ms;    /* wall clock */
     unsigned count;
-    struct step items[STEPS_MAX];
+    struct timed_step items[STEPS_MAX];
 };
 
 /* Takes run->progress's notices until steps_end. */
