@@ -4,10 +4,17 @@
 
 #include <unistd.h>
 
+_Static_assert(OWNER_BYTES == OWNER_TEXT_BYTES, "as restore's journals have it");
+
+void owner_put_self(char out[OWNER_TEXT_BYTES])
+{
+    owner_describe((long)getpid(), out);
+}
+
 const char *owner_self(struct arena *arena)
 {
-    char text[OWNER_BYTES];
-    owner_describe((long)getpid(), text);
+    char text[OWNER_TEXT_BYTES];
+    owner_put_self(text);
     return arena_strdup(arena, text);
 }
 

@@ -13,8 +13,11 @@ enum owner_life {
     OWNER_ELSEWHERE /* on another host, or before this one was started: nobody here can tell */
 };
 
+#define OWNER_TEXT_BYTES 256
+
 /* This process. */
 const char *owner_self(struct arena *arena);
+void owner_put_self(char out[OWNER_TEXT_BYTES]);
 /* NULL is dead. */
 enum owner_life owner_life(const char *owner);
 

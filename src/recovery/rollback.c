@@ -14,7 +14,19 @@
 
 /* ---- the point ---- */
 
-static enum err_code open_archive(struct rollback *r, struct err *err)
+enum err_code rollback_open_point(struct rollback *r, struct err *err)
+{
+    steps_next(&r->out->steps, "opening the point");
+    enum err_code code = point_check_name(r->request->name, err);
+    if (code == ERR_OK)
+        code = point_get(r->stores->points, r->request->name, &r->out->point, err);
+    if (code == ERR_OK && r->out->point->state != POINT_COMPLETE)
+        code = err_set(err, ERR_REFUSED, "the point '%s' is not complete (%s): there is no way back to it",
+                       r->request->name, point_state_text(r->out->point->state));
+    return code;
+}
+
+enum err_code rollback_open_archive(struct rollback *r, struct err *err)
 {
     const struct point *p = r->out->point;
     char identity[SHA256_HEX_BYTES];
@@ -26,21 +38,9 @@ static enum err_code open_archive(struct rollback *r, struct err *err)
         code = err_set(err, ERR_DAMAGED, "%s is not the archive that it was made with", p->archive.name);
     if (code == ERR_OK)
         code = archive_read_manifest(r->source, &r->out->manifest, err);
-    return code == ERR_OK ? ERR_OK : err_wrap(err, "the archive of the point '%s'", p->name);
-}
-
-enum err_code rollback_open_point(struct rollback *r, struct err *err)
-{
-    steps_next(&r->out->steps, "opening the point");
-    enum err_code code = point_check_name(r->request->name, err);
-    if (code == ERR_OK)
-        code = point_get(r->stores->points, r->request->name, &r->out->point, err);
-    if (code == ERR_OK && r->out->point->state != POINT_COMPLETE)
-        code = err_set(err, ERR_REFUSED, "the point '%s' is not complete (%s): there is no way back to it",
-                       r->request->name, point_state_text(r->out->point->state));
-    if (code == ERR_OK)
-        code = open_archive(r, err);
-    return code == ERR_OK ? fault_point("rollback_opened", ERR_STORAGE, err) : code;
+    if (code != ERR_OK)
+        return err_wrap(err, "the archive of the point '%s'", p->name);
+    return fault_point("rollback_opened", ERR_STORAGE, err);
 }
 
 /* ---- what will be lost ---- */
@@ -305,6 +305,8 @@ static enum err_code restore(struct rollback *r, struct err *err)
 static enum err_code by_tables(struct rollback *r, struct err *err)
 {
     enum err_code code = rollback_open_point(r, err);
+    if (code == ERR_OK)
+        code = rollback_open_archive(r, err);
     if (code == ERR_OK)
         code = rollback_compare(r, err);
     if (code != ERR_OK)

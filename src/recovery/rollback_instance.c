@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REACH_TRIES   30
 #define REACH_WAIT_MS 1000
@@ -39,21 +38,46 @@ static enum err_code record(struct by_instance *b, const char *fault, struct err
 /* ---- what is there ---- */
 
 /* A run that died left its journal; one that lives works on the same instances. */
-static enum err_code read_journal(struct by_instance *b, bool *there, struct err *err)
+static enum err_code check_owner(const struct by_instance *b, const struct rollback_journal *j,
+                                 struct err *err)
 {
-    struct rollback_journal *j = b->journal;
-    const char *point = b->r->out->point->name;
-    enum err_code code = rollback_journal_get(b->r->stores->points, point, j, err);
-    *there = code == ERR_OK;
-    if (code == ERR_NOT_FOUND)
-        return ERR_OK;
-    if (code == ERR_OK && *j->owner && owner_life(j->owner) == OWNER_ALIVE)
-        return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", point, j->owner);
-    if (code == ERR_OK && *j->owner && owner_life(j->owner) == OWNER_ELSEWHERE)
+    enum owner_life life = *j->owner ? owner_life(j->owner) : OWNER_DEAD;
+    if (life == OWNER_ALIVE)
+        return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", b->r->out->point->name,
+                       j->owner);
+    if (life == OWNER_ELSEWHERE)
         log_warn(b->r->run->log,
                  "a run on another host, or before this one was started, rolled back to '%s' (%s): going on"
                  " with what it did",
-                 point, j->owner);
+                 b->r->out->point->name, j->owner);
+    return ERR_OK;
+}
+
+static enum err_code read_journal(struct by_instance *b, bool *there, struct err *err)
+{
+    enum err_code code = rollback_journal_get(b->r->stores->points, b->r->out->point->name, b->journal, err);
+    *there = code == ERR_OK;
+    if (code == ERR_NOT_FOUND)
+        return ERR_OK;
+    return code == ERR_OK ? check_owner(b, b->journal, err) : code;
+}
+
+/* Makes the journal this run's, under the lock of the store of points: of two that begin, one goes on. */
+static enum err_code claim(struct by_instance *b, const char *fault, struct err *err)
+{
+    struct rollback_journal now;
+    struct store *locked;
+    enum err_code code = point_lock(b->r->run, b->r->stores, &locked, err);
+    if (code != ERR_OK)
+        return code;
+    code = rollback_journal_get(b->r->stores->points, b->r->out->point->name, &now, err);
+    if (code == ERR_OK && *now.owner && owner_life(now.owner) == OWNER_ALIVE)
+        code = check_owner(b, &now, err);
+    if (code == ERR_OK || code == ERR_NOT_FOUND) {
+        owner_put_self(b->journal->owner);
+        code = record(b, fault, err);
+    }
+    store_free(locked);
     return code;
 }
 
@@ -202,6 +226,15 @@ static enum err_code load(struct by_instance *b, struct err *err)
     return record(b, "rollback_instance_loaded", err);
 }
 
+static enum err_code finish(struct by_instance *b, struct err *err)
+{
+    b->journal->owner[0] = '\0';
+    b->journal->finished = true;
+    enum err_code code = record(b, "rollback_instance_finished", err);
+    b->r->out->done = code == ERR_OK;
+    return code;
+}
+
 /* ---- its name ---- */
 
 /* Clients find it by a name that DNS has to learn: it is told when that takes long. */
@@ -262,7 +295,11 @@ static enum err_code cut_back(struct by_instance *b, bool journalled, struct err
         return err_set(err, ERR_REFUSED, "no cut-over of a rollback to '%s' is recorded", out->point->name);
     const struct rds_cutover c = cutover_of(j);
     out->needed = true;
+    if (b->r->request->dry_run)
+        return ERR_OK;
     enum err_code code = rollback_ask(b->r, err);
+    if (code == ERR_OK)
+        code = claim(b, "rollback_cut_back_begun", err);
     steps_next(&out->steps, "exchanging the names back");
     if (code == ERR_OK)
         code = rds_cutover_undo(b->rds, &c, err);
@@ -271,7 +308,7 @@ static enum err_code cut_back(struct by_instance *b, bool journalled, struct err
     if (code != ERR_OK)
         return code;
     j->old_name[0] = '\0';
-    return record(b, "rollback_cut_back", err);
+    return finish(b, err);
 }
 
 /* ---- its tables ---- */
@@ -388,15 +425,6 @@ static enum err_code copy_tables(struct by_instance *b, struct err *err)
 
 /* ---- all of it ---- */
 
-static enum err_code finish(struct by_instance *b, struct err *err)
-{
-    b->journal->owner[0] = '\0';
-    b->journal->finished = true;
-    enum err_code code = record(b, "rollback_instance_finished", err);
-    b->r->out->done = code == ERR_OK;
-    return code;
-}
-
 /* A cut-over that a dead run began: it was confirmed then, and until it is over nobody may have the name.
  * *over: there is nothing else to do. */
 static enum err_code finish_cutover(struct by_instance *b, bool *over, struct err *err)
@@ -429,8 +457,7 @@ static enum err_code finish_cutover(struct by_instance *b, bool *over, struct er
                        c.name);
     log_warn(b->r->run->log, "going on with the exchange of names that an earlier run began");
     out->needed = *over = true;
-    owner_describe((long)getpid(), b->journal->owner);
-    code = record(b, "rollback_cutover_resumed", err);
+    code = claim(b, "rollback_cutover_resumed", err);
     if (code == ERR_OK)
         code = run_cutover(b, err);
     return code == ERR_OK ? finish(b, err) : code;
@@ -455,10 +482,9 @@ static enum err_code act(struct by_instance *b, struct err *err)
     enum err_code code = rollback_ask(b->r, err);
     if (code != ERR_OK)
         return code;
-    owner_describe((long)getpid(), b->journal->owner);
     b->journal->finished = false;
     b->journal->old_name[0] = '\0';
-    code = record(b, "rollback_instance_planned", err);
+    code = claim(b, "rollback_instance_planned", err);
     if (code == ERR_OK)
         code = make(b, err);
     if (code == ERR_OK)
@@ -479,14 +505,14 @@ enum err_code rollback_by_instance(struct rollback *r, struct err *err)
     enum err_code code = rollback_open_point(r, err);
     if (code == ERR_OK)
         code = read_journal(&b, &journalled, err);
-    if (code == ERR_OK && r->request->then == ROLLBACK_BACK) {
-        code = cut_back(&b, journalled, err);
-        return code == ERR_OK ? finish(&b, err) : code;
-    }
+    if (code == ERR_OK && r->request->then == ROLLBACK_BACK)
+        return cut_back(&b, journalled, err);
     if (code == ERR_OK && journalled && *b.journal->old_name)
         code = finish_cutover(&b, &over, err);
     if (code != ERR_OK || over)
         return code;
-    code = prepare(&b, journalled, err);
+    code = rollback_open_archive(r, err); /* exchanging names does without it */
+    if (code == ERR_OK)
+        code = prepare(&b, journalled, err);
     return code == ERR_OK && !r->request->dry_run ? act(&b, err) : code;
 }

@@ -9,12 +9,12 @@
 #include "core/json_out.h"
 #include "core/store.h"
 #include "rds/thing.h"
-#include "restore/owner.h"
+#include "recovery/owner.h"
 
 #define ROLLBACK_COPY_BYTES 128
 
 struct rollback_journal {
-    char owner[OWNER_BYTES]; /* the process that works on it; "": none */
+    char owner[OWNER_TEXT_BYTES]; /* the process that works on it; "": none */
     char snapshot[RDS_ID_BYTES];
     bool cluster;
     char name[RDS_ID_BYTES], resource[RDS_WORD_BYTES]; /* the live one */

@@ -20,6 +20,7 @@ struct rollback {
 };
 
 enum err_code rollback_open_point(struct rollback *r, struct err *err);
+enum err_code rollback_open_archive(struct rollback *r, struct err *err);
 /* Compares the live tables with the point: out->changes, tables_changed, strangers, needed. */
 enum err_code rollback_compare(struct rollback *r, struct err *err);
 enum err_code rollback_ask(struct rollback *r, struct err *err);

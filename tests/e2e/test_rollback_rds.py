@@ -229,6 +229,14 @@ class Instance(ByInstance):
     def test_a_name_that_is_not_given_is_given_back(self):
         self.point()
         live = self.live.thing().resource
+        self.rollback("--via", "instance", "--cutover", "rename", fault="kill:rds_cutover_second", check=-9)
+        archive, = self.live.store.glob("*.tar")
+        archive = archive.rename(archive.with_suffix(".away"))  # the names do without it
+        self.rollback("--via", "instance", "--cutover", "back", "--dry-run")
+        self.assertNotIn(self.name, self.live.things())
+        self.rollback("--via", "instance", "--cutover", "back")
+        archive.rename(archive.with_suffix(".tar"))
+        self.assertEqual(self.live.thing().resource, live)
         failed = self.rollback("--via", "instance", "--cutover", "rename", fault="fail:rds_cutover_second", check=6)
         self.assertIn("has its name again, everything is as before", failed.err)
         self.assertEqual(self.live.thing().resource, live)
