@@ -163,12 +163,7 @@ def main():
     active = []
 
     def terminate(*_):
-        for file in active:
-            if file.process.poll() is None:
-                file.process.terminate()
-        for file in active:
-            file.process.wait()
-        sys.exit(130)
+        raise SystemExit(130)  # not more in here: a wait() that is interrupted holds a lock that another one needs
     signal.signal(signal.SIGINT, terminate)
     signal.signal(signal.SIGTERM, terminate)
 
@@ -183,38 +178,44 @@ def main():
         elif options.verbose:
             print(f"ok   {result['test']} ({result['seconds']:.1f} s)", flush=True)
 
-    while waiting or active:
-        while waiting and len(active) < max(options.jobs, 1):
-            active.append(File(waiting.pop(0), options))
-        streams = {f.reader: f for f in active if f.reader is not None}
-        streams.update({f.process.stdout.fileno(): f for f in active if not f.process.stdout.closed})
-        ready, _, _ = select.select(list(streams), [], [], 1)
-        for fd in ready:
-            file = streams[fd]
-            data = os.read(fd, 1 << 16)
-            if fd == file.reader:
-                if not data:
-                    os.close(fd)
-                    file.reader = None
-                *lines, file.buffer = (file.buffer + data).split(b"\n")
-                for line in lines:
-                    note(line, file)
-            elif data:
-                file.output = (file.output + data)[-200000:]
-            else:
-                file.process.stdout.close()
-        for file in [f for f in active if f.reader is None and f.process.stdout.closed]:
-            status = file.process.wait()
-            active.remove(file)
-            if status != 0:
-                counts["failed"] += 1
-                failures.append(file.path.name)
-                print(f"FAIL {file.path.name}: the process ended with {status}\n"
-                      f"{file.output.decode(errors='replace')}", flush=True)
-            else:
-                if not options.filter:
-                    seconds[file.path.stem] = round(time.monotonic() - file.begin, 1)
-                print(f"done {file.path.name} ({time.monotonic() - file.begin:.1f} s)", flush=True)
+    try:
+        while waiting or active:
+            while waiting and len(active) < max(options.jobs, 1):
+                active.append(File(waiting.pop(0), options))
+            streams = {f.reader: f for f in active if f.reader is not None}
+            streams.update({f.process.stdout.fileno(): f for f in active if not f.process.stdout.closed})
+            ready, _, _ = select.select(list(streams), [], [], 1)
+            for fd in ready:
+                file = streams[fd]
+                data = os.read(fd, 1 << 16)
+                if fd == file.reader:
+                    if not data:
+                        os.close(fd)
+                        file.reader = None
+                    *lines, file.buffer = (file.buffer + data).split(b"\n")
+                    for line in lines:
+                        note(line, file)
+                elif data:
+                    file.output = (file.output + data)[-200000:]
+                else:
+                    file.process.stdout.close()
+            for file in [f for f in active if f.reader is None and f.process.stdout.closed]:
+                status = file.process.wait()
+                active.remove(file)
+                if status != 0:
+                    counts["failed"] += 1
+                    failures.append(file.path.name)
+                    print(f"FAIL {file.path.name}: the process ended with {status}\n"
+                          f"{file.output.decode(errors='replace')}", flush=True)
+                else:
+                    if not options.filter:
+                        seconds[file.path.stem] = round(time.monotonic() - file.begin, 1)
+                    print(f"done {file.path.name} ({time.monotonic() - file.begin:.1f} s)", flush=True)
+    finally:
+        for file in active:
+            file.process.terminate()
+        for file in active:
+            file.process.wait()
     if not options.filter and os.access(times.parent, os.W_OK):
         times.write_text(json.dumps(seconds) + "\n")
     if failures:
