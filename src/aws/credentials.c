@@ -3,6 +3,7 @@
 #include "aws/credentials_source.h"
 #include "core/lock.h"
 #include "core/mem.h"
+#include "core/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,16 +226,11 @@ enum err_code aws_credentials_get(struct aws_credentials_chain *chain, struct ca
     return rc;
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 void aws_credentials_invalidate(struct aws_credentials_chain *chain, const struct aws_credentials *used)
 {
     lock_take(chain->lock);
-    if (same(chain->locked.keys.access_key, used->access_key) &&
-        same(chain->locked.keys.session_token, used->session_token))
+    if (text_equal(chain->locked.keys.access_key, used->access_key) &&
+        text_equal(chain->locked.keys.session_token, used->session_token))
         chain->locked.invalid = true;
     lock_drop(chain->lock);
 }

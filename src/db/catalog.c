@@ -113,6 +113,18 @@ enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char 
     return ERR_OK;
 }
 
+enum err_code catalog_exists(struct db_conn *c, const char *schema, const char *name, bool *exists,
+                             struct err *err)
+{
+    struct arena *arena = arena_new();
+    struct catalog_table *found;
+    unsigned count = 0;
+    enum err_code code = catalog_tables(c, arena, schema, name, &found, &count, err);
+    *exists = code == ERR_OK && count > 0;
+    arena_free(arena);
+    return code;
+}
+
 enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
                               struct catalog_column **out, unsigned *count, struct err *err)
 {

@@ -66,6 +66,9 @@ enum err_code catalog_schemas(struct db_conn *c, struct arena *arena, struct cat
 /* Tables, views and sequences of a schema in order of name; only the one called name unless that is NULL. */
 enum err_code catalog_tables(struct db_conn *c, struct arena *arena, const char *schema, const char *name,
                              struct catalog_table **out, unsigned *count, struct err *err);
+/* Whether there is a table, view or sequence of that name; false with an error. */
+enum err_code catalog_exists(struct db_conn *c, const char *schema, const char *name, bool *exists,
+                             struct err *err);
 enum err_code catalog_columns(struct db_conn *c, struct arena *arena, const char *schema, const char *table,
                               struct catalog_column **out, unsigned *count, struct err *err);
 /* Unique keys, PRIMARY first. */

@@ -28,3 +28,13 @@ void db_quote_text(struct buf *out, const char *text)
     }
     buf_putn(out, "'", 1);
 }
+
+const char *db_quoted_pair(struct arena *arena, const char *schema, const char *name)
+{
+    struct buf pair;
+    buf_init(&pair, 4096);
+    db_quote_pair(&pair, schema, name);
+    const char *copy = arena_strdup(arena, buf_cstr(&pair));
+    buf_free(&pair);
+    return copy;
+}

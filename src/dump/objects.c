@@ -4,6 +4,7 @@
 #include "archive/text.h"
 #include "core/fault.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "db/view_uses.h"
 
 #include <stdlib.h>
@@ -403,11 +404,6 @@ enum err_code objects_read_sequences(const struct objects *o, struct db_conn *c,
 
 /* ---- at the end ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static enum err_code check_one(const struct objects *o, unsigned i, struct db_conn *c, struct arena *arena,
                                struct err *err)
 {
@@ -420,9 +416,9 @@ static enum err_code check_one(const struct objects *o, unsigned i, struct db_co
     if (code != ERR_OK)
         return err_wrap(err, "look again at %s.%s", object->schema, object->name);
     bool same = was->bytes == is.bytes && memcmp(was->text, is.text, is.bytes) == 0 &&
-                same_text(was->sql_mode, is.sql_mode) && same_text(was->charset, is.charset) &&
-                same_text(was->collation, is.collation) && same_text(was->db_collation, is.db_collation) &&
-                same_text(was->time_zone, is.time_zone);
+                text_equal(was->sql_mode, is.sql_mode) && text_equal(was->charset, is.charset) &&
+                text_equal(was->collation, is.collation) && text_equal(was->db_collation, is.db_collation) &&
+                text_equal(was->time_zone, is.time_zone);
     if (same)
         return ERR_OK;
     return err_set(err, ERR_SNAPSHOT,

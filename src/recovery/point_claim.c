@@ -1,14 +1,10 @@
 #include "recovery/point_claim.h"
 
+#include "core/text.h"
 #include "recovery/git.h"
 #include "recovery/owner.h"
 
 #include <string.h>
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
 
 static bool same_list(const char *const *a, unsigned count, const char *const *b, unsigned other_count)
 {
@@ -22,7 +18,7 @@ static bool same_list(const char *const *a, unsigned count, const char *const *b
 static bool same_request(const struct point *p, const struct point_request *r)
 {
     const struct dump_options *d = &r->dump;
-    return same_text(p->snapshot.instance, r->instance) &&
+    return text_equal(p->snapshot.instance, r->instance) &&
            same_list(p->names, p->name_count, d->names, d->name_count) &&
            same_list(p->excludes, p->exclude_count, d->excludes, d->exclude_count);
 }

@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "db/catalog.h"
+#include "db/quote.h"
 #include "dump/names.h"
 #include "recovery/rollback_shared.h"
 
@@ -166,16 +167,6 @@ enum err_code rollback_ask(struct rollback *r, struct err *err)
 
 /* ---- the export of what will be lost ---- */
 
-static const char *quoted(struct arena *arena, const char *schema, const char *name)
-{
-    struct buf text;
-    buf_init(&text, 4096);
-    db_quote_pair(&text, schema, name);
-    const char *copy = arena_strdup(arena, buf_cstr(&text));
-    buf_free(&text);
-    return copy;
-}
-
 /* The point's tables that are there now, as names for a dump. */
 static enum err_code list_existing(struct rollback *r, const char ***names, unsigned *name_count,
                                    struct err *err)
@@ -190,7 +181,7 @@ static enum err_code list_existing(struct rollback *r, const char ***names, unsi
         unsigned count;
         code = catalog_tables(c, r->arena, m->tables[i].schema, m->tables[i].name, &found, &count, err);
         if (code == ERR_OK && count > 0 && found[0].kind == CATALOG_TABLE)
-            (*names)[(*name_count)++] = quoted(r->arena, m->tables[i].schema, m->tables[i].name);
+            (*names)[(*name_count)++] = db_quoted_pair(r->arena, m->tables[i].schema, m->tables[i].name);
     }
     db_close(c);
     return code;

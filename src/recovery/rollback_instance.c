@@ -2,6 +2,7 @@
 #include "archive/reader.h"
 #include "core/fault.h"
 #include "core/mem.h"
+#include "db/quote.h"
 #include "rds/instance.h"
 #include "rds/snapshot.h"
 #include "recovery/owner.h"
@@ -314,16 +315,6 @@ static enum err_code cut_back(struct by_instance *b, bool journalled, struct err
 
 /* ---- its tables ---- */
 
-static const char *quoted(struct arena *arena, const char *schema, const char *name)
-{
-    struct buf text;
-    buf_init(&text, 4096);
-    db_quote_pair(&text, schema, name);
-    const char *copy = arena_strdup(arena, buf_cstr(&text));
-    buf_free(&text);
-    return copy;
-}
-
 static enum err_code open_copy(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
 {
     struct by_instance *b = arg;
@@ -341,7 +332,7 @@ static enum err_code dump_copy(struct by_instance *b, struct err *err)
     char stamp[CLOCK_COMPACT_BYTES];
     const char **names = arena_calloc(b->r->arena, m->table_count + q->copy_table_count + 1, sizeof *names);
     for (unsigned i = 0; i < m->table_count; i++)
-        names[options.name_count++] = quoted(b->r->arena, m->tables[i].schema, m->tables[i].name);
+        names[options.name_count++] = db_quoted_pair(b->r->arena, m->tables[i].schema, m->tables[i].name);
     for (unsigned i = 0; i < q->copy_table_count; i++)
         names[options.name_count++] = q->copy_tables[i];
     options.names = names;

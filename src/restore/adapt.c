@@ -79,16 +79,6 @@ static const char *replace(struct arena *arena, const char *text, const char *fr
 }
 
 /* "`shop`.`numbers`" */
-static const char *quoted_pair(struct arena *arena, const char *schema, const char *name)
-{
-    struct buf pair;
-    buf_init(&pair, 1024);
-    db_quote_pair(&pair, schema, name);
-    const char *copy = arena_strdup(arena, buf_cstr(&pair));
-    buf_free(&pair);
-    return copy;
-}
-
 /* The server stores the sequence of a default with its schema. */
 static void adapt_defaults(struct targets *t, struct target *target, struct ddl_item *d)
 {
@@ -96,8 +86,8 @@ static void adapt_defaults(struct targets *t, struct target *target, struct ddl_
         const struct manifest_name *s = &target->table->sequences[i];
         const char *mapped = targets_map(t, s->schema);
         if (mapped && strcmp(mapped, s->schema) != 0)
-            d->text = replace(t->arena, d->text, quoted_pair(t->arena, s->schema, s->name),
-                              quoted_pair(t->arena, mapped, s->name));
+            d->text = replace(t->arena, d->text, db_quoted_pair(t->arena, s->schema, s->name),
+                              db_quoted_pair(t->arena, mapped, s->name));
     }
 }
 

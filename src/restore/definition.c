@@ -2,6 +2,7 @@
 
 #include "archive/text.h"
 #include "core/fault.h"
+#include "core/text.h"
 #include "db/catalog_objects.h"
 #include "db/quote.h"
 
@@ -95,19 +96,14 @@ static void put_canonical(struct buf *out, const struct definition *d)
     buf_putn(out, d->text + end, d->bytes - end);
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 bool definition_equal(const struct definition *a, const struct definition *b)
 {
     const struct manifest_object *x = &a->object, *y = &b->object;
     if (!a->text || !b->text)
         return a->text == b->text;
-    if (!same(x->sql_mode, y->sql_mode) || !same(x->charset, y->charset) ||
-        !same(x->collation, y->collation) || !same(x->db_collation, y->db_collation) ||
-        !same(x->time_zone, y->time_zone))
+    if (!text_equal(x->sql_mode, y->sql_mode) || !text_equal(x->charset, y->charset) ||
+        !text_equal(x->collation, y->collation) || !text_equal(x->db_collation, y->db_collation) ||
+        !text_equal(x->time_zone, y->time_zone))
         return false;
     struct buf left, right;
     buf_init(&left, TEXT_MAX_BYTES);

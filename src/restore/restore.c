@@ -215,7 +215,7 @@ static enum err_code reconnect(struct restore *r, struct err *err)
     return code == ERR_OK ? session_lock_wait(r->control, LOCK_WAIT_S, err) : code;
 }
 
-static struct swap_options swap_options_of(const struct restore *r)
+struct swap_options restoring_swap_options(const struct restore *r)
 {
     return (struct swap_options){r->options->lock_timeout_s, r->options->kill_blockers};
 }
@@ -223,7 +223,7 @@ static struct swap_options swap_options_of(const struct restore *r)
 enum err_code restoring_clear(struct restore *r, struct operation *op, struct err *err)
 {
     const struct remains_given given = restoring_given(r);
-    const struct swap_options options = swap_options_of(r);
+    const struct swap_options options = restoring_swap_options(r);
     struct work w;
     work_begin(&w, r->run, r->params, r->control, op, &options);
     w.cancel = NULL;
@@ -259,7 +259,7 @@ static enum err_code remove_staging(struct restore *r, struct operation *op, str
 
 static enum err_code finish_steps(struct restore *r, struct operation *op, bool cancelled, struct err *err)
 {
-    const struct swap_options options = swap_options_of(r);
+    const struct swap_options options = restoring_swap_options(r);
     struct work w;
     work_begin(&w, r->run, r->params, r->control, op, &options);
     if (cancelled)
@@ -324,7 +324,7 @@ static enum err_code plan_again(struct restore *r, struct work *w, struct err *e
 
 enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err)
 {
-    const struct swap_options options = swap_options_of(r);
+    const struct swap_options options = restoring_swap_options(r);
     struct work w;
     enum err_code code = fault_point("swap_begin", ERR_DB, err);
     if (code != ERR_OK)
@@ -361,7 +361,7 @@ static enum err_code check_early(struct restore *r, struct err *err)
     const struct swap_plan_options options = {.include_referencing = r->options->include_referencing,
                                               .assume_no_outside_fks = r->options->assume_no_outside_fks,
                                               .incoming = incoming};
-    const struct swap_options swapping = swap_options_of(r);
+    const struct swap_options swapping = restoring_swap_options(r);
     struct work w;
     struct db_conn *maker;
     for (unsigned i = 0; i < r->targets.count; i++)

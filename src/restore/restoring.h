@@ -28,6 +28,7 @@ struct restore {
 /* What of the options decides which tables are exchanged and how: --resume must mean the same. */
 const char *restoring_wishes(struct restore *r);
 struct remains_given restoring_given(const struct restore *r);
+struct swap_options restoring_swap_options(const struct restore *r);
 /* Takes the locks of all schemas that op works on. */
 enum err_code restoring_lock(struct restore *r, const struct operation *op, unsigned wait_s, struct err *err);
 /* Plans and carries out the swap of a verified staging, and everything behind it. */

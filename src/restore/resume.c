@@ -43,7 +43,7 @@ static enum err_code check_same(struct restore *r, const struct operation *op, s
 
 static enum err_code take_back(struct restore *r, struct operation *op, struct err *err)
 {
-    const struct swap_options options = {r->options->lock_timeout_s, r->options->kill_blockers};
+    const struct swap_options options = restoring_swap_options(r);
     struct work w;
     work_begin(&w, r->run, r->params, r->control, op, &options);
     enum err_code code = steps_take_back(&w, err);

@@ -78,24 +78,12 @@ enum err_code work_maker(struct work *w, bool journalled, struct db_conn **out, 
 
 /* ---- moving parked tables ---- */
 
-static enum err_code exists(struct db_conn *c, const char *schema, const char *name, bool *found,
-                            struct err *err)
-{
-    struct arena *arena = arena_new();
-    struct catalog_table *tables;
-    unsigned count = 0;
-    enum err_code code = catalog_tables(c, arena, schema, name, &tables, &count, err);
-    *found = count > 0;
-    arena_free(arena);
-    return code;
-}
-
 /* Renames a table unless it is not there (any more). */
 static enum err_code move(struct db_conn *c, const char *schema, const char *name, const char *to_schema,
                           const char *to_name, struct err *err)
 {
     bool found;
-    enum err_code code = exists(c, schema, name, &found, err);
+    enum err_code code = catalog_exists(c, schema, name, &found, err);
     if (code != ERR_OK || !found)
         return code;
     struct buf sql;

@@ -1,6 +1,7 @@
 #include "restore/triggers.h"
 
 #include "core/fault.h"
+#include "core/text.h"
 #include "db/catalog.h"
 #include "db/flavour.h"
 #include "db/quote.h"
@@ -140,11 +141,6 @@ struct naming {
     unsigned count;
 };
 
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static enum err_code name_locked(struct db_conn *maker, const struct naming *n, unsigned first,
                                  struct err *err)
 {
@@ -155,7 +151,7 @@ static enum err_code name_locked(struct db_conn *maker, const struct naming *n, 
         const struct definition *d = &n->op->made[i];
         if (!definition_is_of(d, n->exchange))
             continue;
-        if (!same(d->object.db_collation, collation))
+        if (!text_equal(d->object.db_collation, collation))
             break;
         operation_own_name(n->op, "trigger", i, temporary);
         bool real = listed(n->there, n->count, d->object.name);
@@ -199,7 +195,7 @@ static bool is_first_of_group(const struct naming *n, unsigned made)
 {
     for (unsigned i = made; i-- > 0;)
         if (definition_is_of(&n->op->made[i], n->exchange))
-            return !same(n->op->made[i].object.db_collation, n->op->made[made].object.db_collation);
+            return !text_equal(n->op->made[i].object.db_collation, n->op->made[made].object.db_collation);
     return true;
 }
 

@@ -116,25 +116,15 @@ static const char *outgoing_schema(struct undo *u, struct operation *op, const c
     return name;
 }
 
-static enum err_code table_exists(struct undo *u, const char *schema, const char *name, bool *exists,
-                                  struct err *err)
-{
-    struct catalog_table *found;
-    unsigned count = 0;
-    enum err_code code = catalog_tables(u->control, u->arena, schema, name, &found, &count, err);
-    *exists = code == ERR_OK && count > 0;
-    return code;
-}
-
 /* What stands live goes out, what went out comes in. */
 static enum err_code turn_exchange(struct undo *u, const struct operation *old, unsigned i,
                                    struct operation *op, unsigned *n, struct err *err)
 {
     const struct exchange *x = &old->exchanges[i];
     bool live = false, kept = false, keeps = x->outgoing_schema && !x->placeholder;
-    enum err_code code = table_exists(u, x->schema, x->name, &live, err);
+    enum err_code code = catalog_exists(u->control, x->schema, x->name, &live, err);
     if (code == ERR_OK && keeps)
-        code = table_exists(u, x->outgoing_schema, x->name, &kept, err);
+        code = catalog_exists(u->control, x->outgoing_schema, x->name, &kept, err);
     if (code == ERR_OK && keeps && !kept)
         code = err_set(err, ERR_REFUSED,
                        "undo %s: the kept table %s.%s is not there any more (was it undone already?)",

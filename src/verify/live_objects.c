@@ -2,6 +2,7 @@
 
 #include "archive/digest.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "db/catalog_objects.h"
 
 #include <stdlib.h>
@@ -67,17 +68,12 @@ static enum err_code list(struct looking *l, const struct manifest_object *o, st
     }
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static void compare(struct looking *l, const struct manifest_object *o, const struct catalog_object *is,
                     const struct catalog_definition *d)
 {
     char hex[SHA256_HEX_BYTES];
     digest_of(d->text, d->bytes, hex);
-    if (strcmp(hex, o->ddl_sha256) != 0 && !same_text(is->definer, o->definer))
+    if (strcmp(hex, o->ddl_sha256) != 0 && !text_equal(is->definer, o->definer))
         add_problem(
             l, o,
             arena_printf(l->arena,
@@ -98,7 +94,7 @@ static void compare(struct looking *l, const struct manifest_object *o, const st
                     {"database's collation", d->db_collation, o->db_collation},
                     {"time zone", d->time_zone, o->time_zone}};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (!same_text(settings[i].is, settings[i].was))
+        if (!text_equal(settings[i].is, settings[i].was))
             add_problem(l, o,
                         arena_printf(l->arena, "its %s is '%s', and was '%s'", settings[i].what,
                                      settings[i].is ? settings[i].is : "",
