@@ -356,3 +356,13 @@ bool definer_write(const struct definer_rule *rule, struct buf *out)
     db_quote_name(out, rule->host);
     return true;
 }
+
+bool create_function_promises(const char *text, size_t bytes)
+{
+    static const char *const promises[] = {"\n    DETERMINISTIC\n", "\n    NO SQL\n",
+                                           "\n    READS SQL DATA\n"};
+    for (size_t i = 0; i < sizeof promises / sizeof promises[0]; i++)
+        if (memmem(text, bytes, promises[i], strlen(promises[i])))
+            return true;
+    return false;
+}

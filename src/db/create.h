@@ -57,4 +57,9 @@ enum err_code definer_parse(char *given, struct definer_rule *out, struct err *e
  * sql_mode): false for DEFINER_KEEP, where it stays as it is. */
 bool definer_write(const struct definer_rule *rule, struct buf *out);
 
+/* Whether a function promises what a binary log wants of it before it takes it on trust: DETERMINISTIC, NO
+ * SQL or READS SQL DATA, each on a line of its own as servers print it (the same word in a body or a comment
+ * of one line promises nothing). */
+bool create_function_promises(const char *text, size_t bytes);
+
 #endif

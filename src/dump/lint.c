@@ -1,5 +1,6 @@
 #include "dump/lint.h"
 
+#include "db/create.h"
 #include "db/ddl.h"
 #include "db/flavour.h"
 #include "db/quote.h"
@@ -331,11 +332,8 @@ static void check_sequence(struct lint *l, const struct manifest_object *o, cons
 
 static void check_function(struct lint *l, const char *definition, const char *object)
 {
-    static const char *const enough[] = {"\n    DETERMINISTIC\n", "\n    NO SQL\n", "\n    READS SQL DATA\n"};
-    for (size_t i = 0; i < sizeof enough / sizeof enough[0]; i++)
-        if (strstr(definition, enough[i]))
-            return;
-    tell(l, FUNCTION_BINLOG, object);
+    if (!create_function_promises(definition, strlen(definition)))
+        tell(l, FUNCTION_BINLOG, object);
 }
 
 /* "AT '2001-01-01 00:00:00'" in the event's own time zone: a day makes no difference to what is long over. */

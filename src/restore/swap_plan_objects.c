@@ -2,6 +2,7 @@
 #include "restore/swap_plan_parts.h"
 
 #include "db/catalog.h"
+#include "db/create.h"
 #include "db/quote.h"
 #include "restore/definition.h"
 #include "restore/schemas.h"
@@ -337,16 +338,6 @@ static enum err_code log_distrusts(struct planner *p, bool *distrusts, struct er
     return code;
 }
 
-/* The server prints these words; a body that happens to hold one is only found out later. */
-static bool promises_something(const struct definition *d)
-{
-    static const char *const words[] = {"DETERMINISTIC", "NO SQL", "READS SQL DATA"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (memmem(d->text, d->bytes, words[i], strlen(words[i])))
-            return true;
-    return false;
-}
-
 static enum err_code check_binary_log(struct planner *p, struct err *err)
 {
     bool super = grants_have(p->grants, PRIV_SUPER, NULL, NULL), distrusts;
@@ -357,7 +348,8 @@ static enum err_code check_binary_log(struct planner *p, struct err *err)
         const struct definition *d = &p->op->made[i];
         bool trigger = d->object.kind == OBJECT_TRIGGER,
              function = d->object.kind == OBJECT_FUNCTION && (p->makes[i] || p->replaces[i]);
-        if (d->text && (((trigger || function) && !super) || (function && !promises_something(d))))
+        if (d->text &&
+            (((trigger || function) && !super) || (function && !create_function_promises(d->text, d->bytes))))
             first = refused++ ? first : d;
     }
     if (!refused)

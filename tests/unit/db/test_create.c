@@ -247,6 +247,25 @@ static void definers_are_kept_or_given(void **state)
     }
 }
 
+static bool promises(const char *text)
+{
+    return create_function_promises(text, strlen(text));
+}
+
+static void only_a_characteristic_is_a_promise(void **state)
+{
+    (void)state;
+    assert_true(promises("CREATE FUNCTION `f`() RETURNS int(11)\n    DETERMINISTIC\nRETURN 1"));
+    assert_true(promises("CREATE FUNCTION `f`() RETURNS int(11)\n    NO SQL\n    COMMENT 'x'\nRETURN 1"));
+    assert_true(promises(
+        "CREATE FUNCTION `f`() RETURNS int(11)\n    READS SQL DATA\n    SQL SECURITY INVOKER\nRETURN 1"));
+    assert_false(promises("CREATE FUNCTION `f`() RETURNS int(11)\n    MODIFIES SQL DATA\nRETURN 1"));
+    assert_false(
+        promises("CREATE FUNCTION `f`() RETURNS text\nRETURN 'NOT DETERMINISTIC, NO SQL, READS SQL DATA'"));
+    assert_false(
+        promises("CREATE FUNCTION `f`() RETURNS text\n    COMMENT 'is DETERMINISTIC'\nRETURN uuid()"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +274,7 @@ int main(void)
         cmocka_unit_test(every_prefix_ends),
         cmocka_unit_test(pieces_are_written_anew_in_any_order),
         cmocka_unit_test(definers_are_kept_or_given),
+        cmocka_unit_test(only_a_characteristic_is_a_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
