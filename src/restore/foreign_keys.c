@@ -212,11 +212,13 @@ static bool alter_is_empty(const struct alteration *a)
     return a->sql.len == a->head;
 }
 
-/* In place: the rows were checked before, and the table is locked for a moment only. */
+/* The rows were checked before, and the table is locked for a moment only. */
+#define IN_PLACE ", ALGORITHM=INPLACE"
+
 static enum err_code alter_end(struct db_conn *c, struct alteration *a, enum err_code code, struct err *err)
 {
     if (code == ERR_OK && !alter_is_empty(a)) {
-        buf_put(&a->sql, ", ALGORITHM=INPLACE");
+        buf_put(&a->sql, IN_PLACE);
         code = db_exec(c, buf_cstr(&a->sql), err);
     }
     buf_free(&a->sql);
@@ -324,6 +326,22 @@ enum err_code keys_leave_parents(struct db_conn *c, const struct operation *op, 
     buf_free(&table);
     arena_free(arena);
     return code;
+}
+
+void keys_write_leave_parents(const struct operation *op, unsigned exchange, struct buf *out)
+{
+    struct alteration a;
+    struct buf table;
+    buf_init(&table, 1024);
+    operation_outgoing(op, exchange, &table);
+    alter_begin(&a, buf_cstr(&table));
+    for (unsigned i = 0; i < op->key_count; i++)
+        if (op->keys[i].role == KEY_LEAVE && op->keys[i].exchange == exchange)
+            alter_drop(&a, op->keys[i].constraint);
+    if (!alter_is_empty(&a))
+        buf_putf(out, "%s" IN_PLACE, buf_cstr(&a.sql));
+    buf_free(&a.sql);
+    buf_free(&table);
 }
 
 enum err_code keys_join_parents(struct db_conn *c, const struct operation *op, unsigned exchange,

@@ -46,6 +46,9 @@ enum err_code keys_rename_back(struct db_conn *c, const struct operation *op, un
 /* The outgoing table, wherever it stands behind the swap, loses its KEY_LEAVE. */
 enum err_code keys_leave_parents(struct db_conn *c, const struct operation *op, unsigned exchange,
                                  struct err *err);
+/* The same as a statement, for a table that is known to have them all; nothing is written when it has none.
+ */
+void keys_write_leave_parents(const struct operation *op, unsigned exchange, struct buf *out);
 /* The new live table gets its KEY_JOIN. */
 enum err_code keys_join_parents(struct db_conn *c, const struct operation *op, unsigned exchange,
                                 struct err *err);

@@ -1,8 +1,10 @@
 #include "restore/swap.h"
 
 #include "core/fault.h"
+#include "db/flavour.h"
 #include "db/quote.h"
 #include "db/session.h"
+#include "restore/foreign_keys.h"
 #include "restore/journal.h"
 #include "restore/owner.h"
 #include "restore/patience.h"
@@ -15,6 +17,8 @@
 #define SQL_MAX_BYTES ((size_t)32 << 20)
 /* How long a server that went away in mid-swap is asked what became of it. */
 #define ASK_AGAIN_MS 15000
+/* Tables that lose their keys in the statement of the exchange: some milliseconds each. */
+#define LEAVE_AT_ONCE 100
 
 /* Everything leaves before anything comes: names of foreign keys may have moved between tables. */
 static void rename_statement(const struct operation *op, struct buf *sql)
@@ -41,6 +45,33 @@ static void rename_statement(const struct operation *op, struct buf *sql)
     db_quote_pair(sql, journal, "pending");
     buf_put(sql, " TO ");
     db_quote_pair(sql, journal, "done");
+}
+
+/* Behind the exchange the replaced tables still have their keys to parents that are not exchanged, and a
+ * delete there could cascade into them: the server drops these in the same statement, which it finishes
+ * whatever becomes of this process.  What it cannot drop there, for somebody's lock, is left to the step
+ * behind; and so are those of very many tables, for the guard is not to be held that long. */
+static void exchange_statement(const struct operation *op, bool compound, struct buf *sql)
+{
+    struct buf drops;
+    buf_init(&drops, SQL_MAX_BYTES);
+    for (unsigned i = 0, tables = 0; compound && i < op->exchange_count && tables < LEAVE_AT_ONCE; i++) {
+        if (!op->exchanges[i].outgoing_schema)
+            continue;
+        size_t before = drops.len;
+        keys_write_leave_parents(op, i, &drops);
+        if (drops.len > before) {
+            buf_put(&drops, "; ");
+            tables++;
+        }
+    }
+    if (drops.len)
+        buf_put(sql, "BEGIN NOT ATOMIC ");
+    rename_statement(op, sql);
+    if (drops.len)
+        buf_putf(sql, "; BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; %sEND; END",
+                 buf_cstr(&drops));
+    buf_free(&drops);
 }
 
 enum err_code swap_make_schemas(struct db_conn *c, const struct operation *op, struct err *err)
@@ -111,7 +142,7 @@ enum err_code swap_rename(const struct run *run, const struct db_params *params,
 {
     struct buf sql;
     buf_init(&sql, SQL_MAX_BYTES);
-    rename_statement(op, &sql);
+    exchange_statement(op, flavour_of(db_version(c)).mariadb, &sql);
     enum err_code code = try_rename(run, params, c, op, buf_cstr(&sql), err);
     buf_free(&sql);
     return code;

@@ -93,6 +93,12 @@ class Keys(WorldCase):
     def kept(self, kind="undo"):
         return {n: everything_in(self.server, n) for n in ours(self.server) if n.startswith(f"dbsafe_{kind}_")}
 
+    def old_orders(self):
+        """The rows of the replaced shop.orders, which waits in its database for its triggers to be dropped."""
+        (table,) = self.server.sql("SELECT table_name FROM information_schema.columns WHERE table_schema = 'shop' AND "
+                                   "table_name LIKE 'dbsafe\\_%old%' AND column_name = 'who'")
+        return self.server.sql(f"SELECT * FROM shop.`{table[0]}` ORDER BY id")
+
     def fails(self, statement, number, **options):
         with self.assertRaises(pymysql.err.MySQLError) as caught:
             self.server.sql(statement, **options)
@@ -161,6 +167,27 @@ class Keys(WorldCase):
         s.sql("DELETE FROM crm.people WHERE id = 5")
         self.assertEqual(self.kept("undo").keys(), before.keys())
         self.assert_keys_stay_in_place()
+
+    def test_a_process_that_dies_right_behind_the_exchange_leaves_no_key_on_what_is_kept(self):
+        """The server itself drops them in the statement that exchanges: no cascade reaches the kept rows before --resume or undo."""
+        s = self.server
+        for finish in ("resume", "undo"):
+            with self.subTest(finish=finish):
+                before = everything_in(s, "shop")
+                self.restore(check=-9, env={"DBSAFE_FAULT": "kill:swap_renamed"})
+                kept = self.old_orders()
+                self.assertGreater(len(kept), 100)
+                s.sql("DELETE FROM crm.people WHERE id = 5")
+                s.sql("UPDATE crm.people SET name = 'elsewhere' WHERE id = 6")
+                self.assertEqual(self.old_orders(), kept)
+                s.sql("INSERT INTO crm.people VALUES (5, 'p5')")
+                s.sql("UPDATE crm.people SET name = 'p6' WHERE id = 6")
+                if finish == "resume":
+                    self.restore("--resume")
+                    self.assertEqual(differences(self.dumped, everything_in(s, "shop")), [])
+                self.undo()
+                self.assertEqual(differences(before, everything_in(s, "shop")), [])
+                self.drop_ours()
 
     def test_under_writers(self):
         """Writers of parent and child all the time: what is kept does not change any more once the restore is done."""
