@@ -202,14 +202,20 @@ static int load_error(void *state, char *text, unsigned max)
     return CR_UNKNOWN_ERROR;
 }
 
-/* Limits that would end a job of hours: idle and statement limits off, network waits an hour. */
+/* Limits that would end a job of hours: idle and statement limits off, network waits an hour.  And what a
+ * server's defaults or init_connect would quietly change: how many rows and warnings an answer holds, which
+ * statements are committed, what IS NULL means, which checks are made. */
 static enum err_code long_session(struct db_conn *c, struct err *err)
 {
     return db_exec(
         c,
         "SET NAMES utf8mb4, SESSION net_write_timeout=3600, SESSION net_read_timeout=3600,"
         " SESSION wait_timeout=31536000, SESSION sql_quote_show_create=1, SESSION sql_mode='', SESSION "
-        "time_zone='+00:00'"
+        "time_zone='+00:00', SESSION autocommit=1, SESSION completion_type=0, SESSION unique_checks=1,"
+        " SESSION sql_select_limit=18446744073709551615, SESSION sql_big_selects=1, SESSION "
+        "sql_auto_is_null=0,"
+        " SESSION sql_safe_updates=0, SESSION max_error_count=64"
+        " /*M!100500 , SESSION sql_if_exists=0 */"
         " /*M!100100 , SESSION max_statement_time=0 */"
         " /*!50708 , SESSION max_execution_time=0 */" /* MySQL: MariaDB skips 50700 to 50999 */
         " /*M!100300 , SESSION idle_transaction_timeout=0, SESSION idle_readonly_transaction_timeout=0 */"

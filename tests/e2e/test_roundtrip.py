@@ -158,6 +158,36 @@ class Types(TestCase):
         self.assertEqual(compare_schemas(s, WEIRD, "plain"), [])
 
 
+class OddDefaults(TestCase):
+    """A server whose defaults for sessions would quietly change what statements do."""
+
+    DEFAULTS = {"sql_select_limit": 3, "autocommit": 0, "completion_type": 2, "sql_auto_is_null": 1, "sql_safe_updates": 1, "sql_big_selects": 0,
+                "max_join_size": 5, "max_error_count": 0, "unique_checks": 0, "explicit_defaults_for_timestamp": 0,
+                "sql_mode": "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'", "time_zone": "'+05:45'", "sql_if_exists": 1, "group_concat_max_len": 4}
+
+    def test_they_do_not_matter(self):
+        s = self.own_server()
+        s.load_chatbot(2000)
+        s.sql("CREATE DATABASE odd")
+        for i in range(9):  # more than sql_select_limit, with and without a key
+            s.sql(f"CREATE TABLE odd.t{i} (id INT {'PRIMARY KEY' if i % 2 else ''}, at TIMESTAMP NOT NULL) SELECT seq id, NOW() at FROM seq_1_to_20", schema="mysql")
+        before = {name: table_digests(s, name) for name in ("glpi_select", "odd")}
+        kept = {name: s.value(f"SELECT @@GLOBAL.{name}") for name in self.DEFAULTS}
+        for name, value in self.DEFAULTS.items():
+            s.sql(f"SET GLOBAL {name}={value}")
+        dump = s.dbsafe("dump", "glpi_select", "odd", "--json", "--count-check", "never").json
+        self.assertEqual(dump["tables"], 4 + 9)
+        s.dbsafe("verify", dump["archive"], "--live")
+        s.dbsafe("restore", dump["archive"])
+        self.assertNotIn("warning", s.dbsafe("restore", dump["archive"]).err)
+        s.dbsafe("undo", "--yes")
+        self.assertNotIn("warning", s.dbsafe("restore", dump["archive"], "--into", "copy", "--tables", "odd.*").err)
+        for name, value in kept.items():
+            s.sql(f"SET GLOBAL {name}=%s", (value,))
+        self.assertEqual({name: table_digests(s, name) for name in before}, before)
+        self.assertEqual(compare_schemas(s, "odd", "copy"), [])
+
+
 class NonTransactional(TestCase):
     @classmethod
     def setUpClass(cls):
