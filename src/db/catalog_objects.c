@@ -7,13 +7,16 @@
 
 #define QUERY_MAX_BYTES ((size_t)1 << 20)
 
-/* Runs "select WHERE column='value' tail". */
+/* Runs "select WHERE column='value' tail".  Names of databases that differ in case or accents are equal to
+ * some of these tables, but not to the server. */
 static enum err_code query_where(struct db_conn *c, const char *select, const char *column, const char *value,
                                  const char *tail, struct db_rows **rows, struct err *err)
 {
     struct buf sql;
     buf_init(&sql, QUERY_MAX_BYTES);
     buf_putf(&sql, "%s WHERE %s=", select, column);
+    db_quote_text(&sql, value);
+    buf_putf(&sql, " AND CAST(%s AS BINARY)=", column);
     db_quote_text(&sql, value);
     buf_put(&sql, tail);
     enum err_code code = db_query(c, buf_cstr(&sql), rows, err);

@@ -135,6 +135,11 @@ const char *flavour_foreign_keys_table(struct flavour f)
     return !f.mariadb && f.version >= 80000 ? "INNODB_FOREIGN" : "INNODB_SYS_FOREIGN";
 }
 
+const char *flavour_innodb_tables_table(struct flavour f)
+{
+    return !f.mariadb && f.version >= 80000 ? "INNODB_TABLES" : "INNODB_SYS_TABLES";
+}
+
 const char *flavour_ignored_key_expression(struct flavour f)
 {
     if (f.mariadb)

@@ -63,6 +63,8 @@ const char *flavour_position_statement(struct flavour f);
 
 /* The table of information_schema with InnoDB's own view of foreign keys; it takes PROCESS. */
 const char *flavour_foreign_keys_table(struct flavour f);
+/* The one with InnoDB's numbers of tables; it takes PROCESS. */
+const char *flavour_innodb_tables_table(struct flavour f);
 /* Expression over information_schema.STATISTICS: 'YES' for an index that the optimizer does not use. */
 const char *flavour_ignored_key_expression(struct flavour f);
 /* Expressions over information_schema.COLUMNS: whether a column is generated; whether it is a period of

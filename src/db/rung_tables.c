@@ -105,7 +105,9 @@ enum err_code rung_tables(struct climb *c, bool *done, struct err *err)
     unsigned count = rung_put_lock(c->options, true, &sql);
     s->tries = 0;
     enum err_code code = rung_open_readers(c, c->options->threads, err);
-    if (code == ERR_OK && count == 0) { /* the other guard holds them all */
+    if (code == ERR_OK && count == 0 && !s->guard && c->options->table_count > 0) {
+        rung_note(c, "table-locks: nothing holds the tables, which have no transactions");
+    } else if (code == ERR_OK && count == 0) { /* the other guard holds them all */
         code = rung_start_at_position(c, err);
         *done = code == ERR_OK;
     } else if (code == ERR_OK) {
@@ -116,7 +118,7 @@ enum err_code rung_tables(struct climb *c, bool *done, struct err *err)
         s->proof, sizeof s->proof,
         "%u snapshots started while LOCK TABLES held back every write to the %u tables, for at most %" PRId64
         " ms, and no transaction was open that had changed them%s",
-        s->count, c->options->table_count, s->held_ms > 0 ? s->held_ms : 1,
+        s->count, s->guard ? c->options->table_count : count, s->held_ms > 0 ? s->held_ms : 1,
         c->still ? "; nothing else was logged meanwhile either" : "");
     return code;
 }

@@ -69,22 +69,31 @@ static bool binlog_is_unfiltered(struct db_conn *c, struct flavour f)
     return ok;
 }
 
-/* A replica that does not log what it replays commits without moving its own binlog. */
-static bool is_unlogged_replica(struct db_conn *c)
+static bool answers(struct db_conn *c, const char *sql, const char *wanted)
 {
     struct buf value;
     buf_init(&value, 4096);
-    bool logs = db_scalar(c, "SELECT @@log_slave_updates", &value, NULL, NULL) == ERR_OK &&
-                strcmp(buf_cstr(&value), "1") == 0;
-    bool idle = false;
+    bool is = db_scalar(c, sql, &value, NULL, NULL) == ERR_OK && strcmp(buf_cstr(&value), wanted) == 0;
+    buf_free(&value);
+    return is;
+}
+
+/* A replica that does not log what it replays commits without moving its own binlog; so does a node of a
+ * Galera cluster with what the others wrote. */
+static bool is_unlogged_replica(struct db_conn *c)
+{
     struct db_rows *rows;
-    if (!logs && db_query(c, "SHOW GLOBAL STATUS LIKE 'Slaves_running'", &rows, NULL) == ERR_OK) {
+    bool idle = false;
+    if (answers(c, "SELECT @@log_slave_updates", "1"))
+        return false;
+    if (answers(c, "SELECT @@wsrep_on", "1"))
+        return true;
+    if (db_query(c, "SHOW GLOBAL STATUS LIKE 'Slaves_running'", &rows, NULL) == ERR_OK) {
         const char *const *row = db_row(rows);
         idle = row && row[1] && strcmp(row[1], "0") == 0;
         db_rows_free(rows);
     }
-    buf_free(&value);
-    return !logs && !idle;
+    return !idle;
 }
 
 static enum err_code survey(struct climb *c, struct err *err)

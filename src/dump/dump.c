@@ -7,7 +7,9 @@
 #include "core/fault.h"
 #include "core/group.h"
 #include "core/mem.h"
+#include "db/session.h"
 #include "db/snapshot.h"
+#include "dump/changes.h"
 #include "dump/plan.h"
 
 #include <inttypes.h>
@@ -22,6 +24,10 @@
 /* What an archive and a table in it take besides rows. */
 #define ARCHIVE_SPARE_BYTES ((uint64_t)1 << 20)
 #define TABLE_SPARE_BYTES   ((uint64_t)64 << 10)
+/* How often a dump is planned at most, when tables come into being meanwhile. */
+#define PLANS 3
+/* How long the catalogue is waited for while the snapshot stands. */
+#define CONTROL_WAIT_S 5
 
 /* A finished member on its way to the tar writer. */
 struct packed {
@@ -35,6 +41,7 @@ struct dump {
     const struct dump_options *options;
     struct manifest *manifest;
     struct plan plan;
+    struct changes changes;
     struct snapshot *snapshot;
     struct sink *sink;
     struct archive_writer *writer;
@@ -362,6 +369,18 @@ static void record_tables(struct dump *d)
     }
 }
 
+/* From the snapshot on, DDL may wait for a table that a reader has open and keep another one locked: to wait
+ * for that one would be to wait for ourselves. */
+static enum err_code as_changed(enum err_code code, struct err *err)
+{
+    if (code != ERR_DB_RETRY)
+        return code;
+    err->code = ERR_SNAPSHOT;
+    return err_hint(
+        err,
+        "; another session has it locked, or changes its definition or waits for that (DDL): run it again");
+}
+
 static enum err_code take_snapshot(struct dump *d, const struct db_params *db, struct db_conn *control,
                                    struct err *err)
 {
@@ -371,9 +390,16 @@ static enum err_code take_snapshot(struct dump *d, const struct db_params *db, s
                                              .table_count = d->manifest->table_count,
                                              .allow_inconsistent = d->options->allow_inconsistent};
     progress_phase(d->run->progress, "starting the snapshot", 0);
-    enum err_code code = snapshot_open(d->run, db, control, &options, &d->snapshot, err);
+    enum err_code code = changes_begin(&d->changes, control, d->manifest, d->plan.tables, err);
+    if (code == ERR_OK)
+        code = session_lock_wait(control, CONTROL_WAIT_S, err);
+    if (code == ERR_OK)
+        code = snapshot_open(d->run, db, control, &options, &d->snapshot, err);
+    if (code == ERR_OK)
+        code = changes_look(&d->changes, control, d->snapshot->conns[0], d->manifest, d->plan.tables,
+                            d->plan.ddl, err);
     if (code != ERR_OK)
-        return code;
+        return as_changed(code, err);
     record_consistency(d);
     warn_of_engines(d, d->snapshot->guard != NULL);
     log_debug(d->run->log, "consistent snapshot by %s after %u tries: %s", d->snapshot->method,
@@ -396,6 +422,8 @@ static enum err_code write_archive(struct dump *d, struct db_conn *control, stru
         code = snapshot_check(d->snapshot, err);
     if (code == ERR_OK)
         code = plan_check_ddl(&d->plan, control, d->manifest, err);
+    if (code == ERR_OK)
+        code = changes_check(&d->changes, control, d->manifest, d->plan.tables, err);
     if (code != ERR_OK)
         return code;
     record_tables(d);
@@ -406,28 +434,67 @@ static enum err_code write_archive(struct dump *d, struct db_conn *control, stru
     return code == ERR_OK ? sink_commit(d->sink, err) : code;
 }
 
+static void start_manifest(struct dump *d)
+{
+    d->manifest = manifest_new();
+    d->manifest->tool_version = DBSAFE_VERSION;
+    d->manifest->label = arena_strdup(d->manifest->arena, d->options->label);
+    d->manifest->run_id = arena_strdup(d->manifest->arena, d->run->run_id);
+    d->manifest->started_ms = clock_wall_ms(d->run->clock);
+}
+
+/* What came into being between plan and snapshot may hold rows that a planned table has lost: then all begins
+ * again. */
+static enum err_code plan_and_snapshot(struct dump *d, const struct db_params *db, struct db_conn *control,
+                                       dump_open_sink_fn *open_sink, void *arg, struct err *err)
+{
+    const char *name = NULL;
+    for (unsigned n = 0; n < PLANS; n++) {
+        if (n > 0) {
+            log_debug(d->run->log, "%s came into being while the dump was planned: it is planned anew", name);
+            snapshot_free(d->snapshot);
+            d->snapshot = NULL;
+            plan_free(&d->plan);
+            manifest_free(d->manifest);
+            start_manifest(d);
+        }
+        progress_phase(d->run->progress, "reading the catalogue", 0);
+        enum err_code code = plan_make(d->run, control, d->options, d->manifest, &d->plan, err);
+        if (code == ERR_OK && !d->sink)
+            code = open_sink(arg, most_bytes(&d->plan, d->manifest->table_count), &d->sink, err);
+        if (code == ERR_OK)
+            code = take_snapshot(d, db, control, err);
+        if (code == ERR_OK)
+            code = as_changed(plan_look_again(&d->plan, d->run, control, d->options, d->manifest, &name, err),
+                              err);
+        if (code != ERR_OK || !name)
+            return code;
+    }
+    return err_set(err, ERR_SNAPSHOT,
+                   "dump %s: it came into being while the dump was planned (DDL), and others before it: run "
+                   "it again, or leave"
+                   " such tables out with --exclude",
+                   name);
+}
+
 enum err_code dump_run(const struct run *run, const struct db_params *db, const struct dump_options *options,
                        dump_open_sink_fn *open_sink, void *arg, struct dump_result *result, struct err *err)
 {
-    struct dump d = {.run = run, .options = options, .manifest = manifest_new()};
+    struct dump d = {.run = run, .options = options};
     struct db_conn *control = NULL;
     *result = (struct dump_result){0};
-    d.manifest->tool_version = DBSAFE_VERSION;
-    d.manifest->label = arena_strdup(d.manifest->arena, options->label);
-    d.manifest->run_id = arena_strdup(d.manifest->arena, run->run_id);
-    d.manifest->started_ms = clock_wall_ms(run->clock);
-    progress_phase(run->progress, "reading the catalogue", 0);
+    start_manifest(&d);
     enum err_code code = db_connect(db, run->cancel, &control, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && options->dry_run) {
+        progress_phase(run->progress, "reading the catalogue", 0);
         code = plan_make(run, control, options, d.manifest, &d.plan, err);
-    if (code == ERR_OK && options->dry_run)
-        warn_of_engines(&d, true);
-    if (code == ERR_OK && !options->dry_run)
-        code = open_sink(arg, most_bytes(&d.plan, d.manifest->table_count), &d.sink, err);
-    if (code == ERR_OK && !options->dry_run)
-        code = take_snapshot(&d, db, control, err);
-    if (code == ERR_OK && !options->dry_run)
-        code = write_archive(&d, control, err);
+        if (code == ERR_OK)
+            warn_of_engines(&d, true);
+    } else if (code == ERR_OK) {
+        code = plan_and_snapshot(&d, db, control, open_sink, arg, err);
+        if (code == ERR_OK)
+            code = as_changed(write_archive(&d, control, err), err);
+    }
     result->archive_bytes = d.writer ? archive_writer_bytes(d.writer) : 0;
     archive_writer_free(d.writer);
     sink_free(d.sink);

@@ -31,6 +31,7 @@ struct planner {
     struct objects *objects; /* the plan's */
     const char **whole;      /* databases of which everything is dumped */
     unsigned whole_count;
+    bool only_names; /* whether tables can be opened does not matter */
 };
 
 static bool is_schema(const struct planner *p, const char *name)
@@ -84,7 +85,7 @@ static void take_other(struct planner *p, const struct catalog_table *t)
 static enum err_code take_table(struct planner *p, const struct catalog_table *t, struct err *err)
 {
     /* The catalogue's row of such a table is a guess: it would even hide that rows are versioned. */
-    if (!t->engine[0])
+    if (!t->engine[0] && !p->only_names)
         return err_set(
             err, ERR_DB,
             "dump %s.%s: the server could not open it: another session has it locked, or it is damaged"
@@ -388,6 +389,72 @@ enum err_code plan_make(const struct run *run, struct db_conn *c, const struct d
     if (code == ERR_OK)
         code = warn_of_surprises(&p, out, err);
     free(p.found);
+    return code;
+}
+
+static bool is_table(const struct manifest_table *t, const struct catalog_table *found)
+{
+    return strcmp(t->name, found->name) == 0 && strcmp(t->schema, found->schema) == 0;
+}
+
+/* Tables are found in the same order each time, almost: the one behind the last is looked at first. */
+static const struct catalog_table *new_table(const struct planner *now, const struct manifest *m)
+{
+    unsigned next = 0;
+    for (unsigned i = 0; i < now->found_count; i++) {
+        unsigned tried = 0;
+        while (tried < m->table_count &&
+               !is_table(&m->tables[(next + tried) % m->table_count], &now->found[i]))
+            tried++;
+        if (tried == m->table_count)
+            return &now->found[i];
+        next = (next + tried + 1) % m->table_count;
+    }
+    return NULL;
+}
+
+static const struct catalog_object *new_object(const struct planner *now, const struct objects *then)
+{
+    for (unsigned i = 0; i < now->objects->count; i++) {
+        const struct catalog_object *o = &now->objects->items[i];
+        unsigned k = 0;
+        while (k < then->count &&
+               (then->items[k].kind != o->kind || strcmp(then->items[k].name, o->name) != 0 ||
+                strcmp(then->items[k].schema, o->schema) != 0))
+            k++;
+        if (k == then->count)
+            return o;
+    }
+    return NULL;
+}
+
+enum err_code plan_look_again(const struct plan *p, const struct run *run, struct db_conn *c,
+                              const struct dump_options *options, struct manifest *m, const char **name,
+                              struct err *err)
+{
+    struct manifest *scratch = manifest_new();
+    struct objects objects;
+    struct planner now = {.run = run,
+                          .conn = c,
+                          .options = options,
+                          .manifest = scratch,
+                          .arena = scratch->arena,
+                          .only_names = true};
+    objects_init(&objects, scratch->arena);
+    now.objects = &objects;
+    *name = NULL;
+    enum err_code code = resolve(&now, err);
+    if (code == ERR_NOT_FOUND) /* dropped meanwhile: what is planned is looked at behind the reading */
+        code = ERR_OK;
+    const struct catalog_table *table = code == ERR_OK ? new_table(&now, m) : NULL;
+    const struct catalog_object *object = code == ERR_OK && !table ? new_object(&now, &p->objects) : NULL;
+    if (table)
+        *name = arena_printf(m->arena, "%s.%s", table->schema, table->name);
+    else if (object)
+        *name = arena_printf(m->arena, "%s.%s", object->schema, object->name);
+    free(now.found);
+    objects_free(&objects);
+    manifest_free(scratch);
     return code;
 }
 

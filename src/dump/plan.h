@@ -26,6 +26,12 @@ struct plan {
 enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
                         struct manifest *manifest, struct plan *out, struct err *err);
 void plan_free(struct plan *p);
+/* Right after the snapshot's start: resolves the names once more.  *name tells, in m's arena, what came into
+ * being since the plan was made and is in the snapshot perhaps, or NULL: with it rows may have left a table
+ * that is in the plan. */
+enum err_code plan_look_again(const struct plan *p, const struct run *run, struct db_conn *c,
+                              const struct dump_options *options, struct manifest *m, const char **name,
+                              struct err *err);
 /* ERR_SNAPSHOT naming the first table or object whose definition is not what it was when the plan was made,
  * or whose name another table has taken. */
 enum err_code plan_check_ddl(const struct plan *p, struct db_conn *c, const struct manifest *m,

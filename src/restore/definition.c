@@ -214,8 +214,10 @@ static enum err_code stored_name(struct definitions *all, enum object_kind kind,
     struct buf sql, stored;
     buf_init(&sql, 4096);
     buf_init(&stored, 1024);
-    buf_put(&sql, event ? "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA="
-                        : "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA=");
+    buf_put(
+        &sql,
+        event ? "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE CAST(EVENT_SCHEMA AS BINARY)="
+              : "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE CAST(ROUTINE_SCHEMA AS BINARY)=");
     db_quote_text(&sql, schema);
     if (!event)
         buf_putf(&sql, " AND ROUTINE_TYPE='%s'", KINDS[kind].words);

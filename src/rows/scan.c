@@ -6,10 +6,10 @@
 #include "core/mem.h"
 #include "rows/encode.h"
 #include "rows/range.h"
+#include "rows/table_error.h"
 
 #include <inttypes.h>
 #include <mysql.h>
-#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,39 +57,12 @@ struct worker {
     uint64_t range_rows, range_bytes;
 };
 
-static enum err_code table_error(struct worker *w, const struct scan_table *t, struct err *err)
-{
-    enum err_code code = db_error(w->conn, err, "read %s.%s", t->table->schema, t->table->name);
-    switch (db_errno(w->conn)) {
-    case ER_TABLE_DEF_CHANGED:
-    case ER_NO_SUCH_TABLE:
-    case ER_BAD_FIELD_ERROR:
-    case ER_KEY_DOES_NOT_EXISTS:
-        if (code == ERR_DB) {
-            code = err->code = ERR_SNAPSHOT;
-            err_hint(err, "; its definition was changed while it was read (DDL): run it again");
-        }
-        break;
-    case ER_LOCK_WAIT_TIMEOUT:
-    case ER_LOCK_DEADLOCK: /* of metadata locks: with DDL that waits for what we hold */
-        if (code == ERR_DB_RETRY) {
-            code = err->code = ERR_SNAPSHOT;
-            err_hint(err, "; another session has it locked, or changes its definition or waits for that "
-                          "(DDL): run it again");
-        }
-        break;
-    default:
-        break;
-    }
-    return code;
-}
-
-/* The same for a statement that db_query has already described, without the table. */
+/* For a statement that db_query has already described, without the table. */
 static enum err_code query_error(struct worker *w, const struct scan_table *t, enum err_code code,
                                  struct err *err)
 {
     bool said = (code == ERR_DB || code == ERR_DB_RETRY) && db_errno(w->conn) != 0;
-    return said ? table_error(w, t, err) : code;
+    return said ? rows_table_error(w->conn, t->table, err) : code;
 }
 
 /* ---- the queue of ranges ---- */
@@ -380,13 +353,13 @@ static enum err_code read_query(struct worker *w, const struct range *r, uint64_
     MYSQL_RES *res = NULL;
     if (code == ERR_OK &&
         (mysql_real_query(mysql, sql.data, sql.len) != 0 || !(res = mysql_use_result(mysql))))
-        code = table_error(w, t, err);
+        code = rows_table_error(w->conn, t->table, err);
     buf_free(&sql);
     while (code == ERR_OK) {
         MYSQL_ROW values = mysql_fetch_row(res);
         if (!values) {
             if (mysql_errno(mysql) != 0)
-                code = table_error(w, t, err);
+                code = rows_table_error(w->conn, t->table, err);
             break;
         }
         struct row row = {values, mysql_fetch_lengths(res)};

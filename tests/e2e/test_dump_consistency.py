@@ -3,10 +3,11 @@
 import signal
 import threading
 import time
+import unittest
 
 import pymysql
 
-from lib import TestCase, sample, wait_until
+from lib import FULL, TestCase, differences, everything_in, sample, wait_until
 from lib.archive import Archive
 from lib.bank import BASIC, Bank
 
@@ -202,6 +203,9 @@ class WithoutTransactions(TestCase):
                 self.assertIn("inconsistent", found[f"old.{table}"])
                 self.assertNotIn("under a lock", found[f"old.{table}"])
         self.server.dbsafe("verify", self.path)
+        # Nothing is said to be locked that was not.
+        result = self.server.dbsafe("dump", "old.m", "old.a", "--allow-inconsistent", "--consistency", "table-locks", check=9, defaults_file=account)
+        self.assertIn("nothing holds the tables", result.err)
 
     def test_allowed_to_be_inconsistent_under_a_writer(self):
         """Rows that come between reading and counting are no reason to fail then."""
@@ -342,6 +346,47 @@ class DdlDuringDump(TestCase):
                 self.assertEqual(result.rc, 9, str(result))
                 self.assertRegex(result.err, r"shop\.b.*DDL")
 
+    def test_made_while_the_plan_is_made(self):
+        """Rows that moved into it meanwhile are nowhere else: it is planned anew."""
+        run = self.start_stopped("plan_describe:3")
+        self.server.sql("CREATE TABLE shop.a_archive LIKE shop.a")
+        self.server.sql("CREATE VIEW shop.few AS SELECT id FROM shop.b")
+        with self.server.connect() as c, c.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO shop.a_archive SELECT * FROM shop.a WHERE id <= 1000")
+            cursor.execute("DELETE FROM shop.a WHERE id <= 1000")
+            c.commit()
+        run.signal(signal.SIGCONT)
+        result = run.finish(60)
+        self.assertEqual(result.rc, 0, str(result))
+        archive = Archive(self.server.store / self.server.archives()[0])
+        self.assertEqual([archive.table(f"shop.{name}")["rows"] for name in ("a", "a_archive")], [5000, 1000])
+        self.assertEqual([o["name"] for o in archive.manifest["objects"]], ["few"])
+
+    def test_tables_that_come_without_end(self):
+        end, problems = threading.Event(), []
+
+        def make():
+            n = 0
+            try:
+                while not end.is_set():
+                    n += 1
+                    self.server.sql(f"CREATE TABLE shop.work_{n} (id INT PRIMARY KEY)")
+            except Exception as e:
+                problems.append(e)
+        thread = threading.Thread(target=make)
+        thread.start()
+        try:
+            result = self.server.dbsafe("dump", "shop", check=(0, 9))
+            if result.rc == 9:
+                self.assertRegex(result.err, r"shop\.work_\d+.*--exclude")
+            excluded = self.server.dbsafe("dump", "shop", "--exclude", "shop.work_*", "--json").json
+        finally:
+            end.set()
+            thread.join()
+        self.assertEqual(problems, [])
+        self.assertEqual(excluded["tables"], 3)
+
     def test_auto_increment_may_move(self):
         self.server.sql("ALTER TABLE shop.b MODIFY id INT AUTO_INCREMENT")
         run = self.start_stopped("dump_snapshot_taken")
@@ -400,3 +445,105 @@ class DdlDuringDump(TestCase):
             self.assertEqual(self.server.archives(), [])
         thread.join()
         self.assertEqual(problems, [])
+
+
+class QuietDdl(TestCase):
+    """DDL that changes neither a definition nor its time, and of which the server itself tells an old snapshot nothing, or not for long."""
+
+    def stopped(self, s, account, *args):
+        run = s.dbsafe_start("dump", "shop", *args, defaults_file=account, env={"DBSAFE_FAULT": "stop:dump_snapshot_taken"})
+        self.addCleanup(lambda: run.running() and run.kill())
+        wait_until(lambda: run.stopped() or not run.running(), what="the stop")
+        self.assertTrue(run.stopped(), run.error_text())
+        return run
+
+    def finished(self, run):
+        run.signal(signal.SIGCONT)
+        return run.finish(60)
+
+    def exchange_tables(self, s):
+        s.load("CREATE OR REPLACE DATABASE shop;\nUSE shop;\n"
+               "CREATE TABLE p (id INT PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (100), PARTITION p1 VALUES LESS THAN (200));\n"
+               "CREATE TABLE x (id INT PRIMARY KEY, v INT);\n"
+               "INSERT INTO p VALUES (1, 1), (2, 1), (150, 1);\nINSERT INTO x VALUES (1, 2), (5, 2), (6, 2);\n")
+
+    def test_partitions_that_are_exchanged(self):
+        s = self.own_server(binlog=True)
+        self.exchange_tables(s)
+        run = self.stopped(s, None)
+        s.sql("ALTER TABLE shop.p EXCHANGE PARTITION p0 WITH TABLE shop.x")
+        result = self.finished(run)
+        self.assertEqual(result.rc, 9, str(result))
+        self.assertRegex(result.err, r"shop\.[px].*DDL")
+        self.assertEqual(s.archives(), [])
+
+    def test_partitions_that_are_exchanged_where_the_server_does_not_tell(self):
+        """Without PROCESS the exchange waits until all is read, or fails the dump."""
+        s = self.own_server(binlog=True)
+        self.exchange_tables(s)
+        run = self.stopped(s, s.account("SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT ON shop.*"))
+        thread = threading.Thread(target=s.sql, args=("ALTER TABLE shop.p EXCHANGE PARTITION p0 WITH TABLE shop.x",))
+        thread.start()
+        self.addCleanup(thread.join)
+        wait_until(lambda: s.sql("SELECT 1 FROM information_schema.processlist WHERE state LIKE '%metadata lock%'"), what="the exchange waits")
+        result = self.finished(run)
+        self.assertIn(result.rc, (0, 9), str(result))
+        if result.rc == 0:
+            archive = Archive(s.store / s.archives()[0])
+            self.assertEqual(sorted(archive.rows("shop.p")), [[b"1", b"1"], [b"150", b"1"], [b"2", b"1"]])
+            self.assertEqual(len(archive.rows("shop.x")), 3)
+
+    @unittest.skipUnless(FULL, "takes minutes: --full")
+    def test_a_table_that_was_emptied_and_forgotten(self):
+        """InnoDB knows that an old snapshot may not read a table that was truncated, until it puts the table out of its cache: then it has no rows."""
+        s = self.own_server(binlog=True, extra=["--table-definition-cache=400", "--table-open-cache=100"])
+        s.sql("CREATE DATABASE others")
+        for i in range(700):
+            s.sql(f"CREATE TABLE others.t{i} (id INT)")
+        s.sql("CREATE DATABASE shop")
+        s.sql("CREATE TABLE shop.t (id INT PRIMARY KEY) SELECT seq id FROM seq_1_to_1000", schema="mysql")
+        s.sql("CREATE TABLE shop.u (id INT PRIMARY KEY) SELECT seq id FROM seq_1_to_10", schema="mysql")
+        runs = [self.stopped(s, account, "--count-check", "always")
+                for account in (None, s.account("SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT ON shop.*"))]
+        with s.connect() as old, old.cursor() as cursor:
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            s.sql("TRUNCATE shop.t")
+
+            def forgotten():
+                end = time.monotonic() + 55
+                while time.monotonic() < end:
+                    for i in range(700):
+                        s.sql(f"SELECT COUNT(*) FROM others.t{i}")
+                try:
+                    cursor.execute("SELECT COUNT(*) FROM shop.t")
+                    return cursor.fetchone()[0] == 0
+                except pymysql.err.OperationalError as e:
+                    self.assertEqual(e.args[0], 1412)
+                    return False
+            wait_until(forgotten, 400, "the server forgets")
+        for run in runs:
+            result = self.finished(run)
+            self.assertEqual(result.rc, 9, str(result))
+            self.assertRegex(result.err, r"shop\.t.*emptied.*DDL")
+        self.assertEqual(s.archives(), [])
+
+
+class NamesThatDifferInCase(TestCase):
+    def test_each_database_has_its_own(self):
+        s = self.own_server()
+        for schema, value in (("loja", 1), ("LOJA", 2), ("lója", 3)):
+            s.load(f"CREATE DATABASE `{schema}`;\nUSE `{schema}`;\nCREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES ({value});\n"
+                   f"CREATE VIEW v AS SELECT id + {value} x FROM t;\n")
+        s.load("CREATE PROCEDURE LOJA.p() SELECT 2;\nCREATE EVENT LOJA.e ON SCHEDULE EVERY 1 YEAR DO SET @x = 2;\n"
+               "CREATE FUNCTION `lója`.p() RETURNS INT RETURN 3;\n")
+        before = {name: everything_in(s, name) for name in ("loja", "LOJA", "lója")}
+        archive = s.folder / "all.tar"
+        s.dbsafe("dump", "loja", "-o", archive)
+        self.assertEqual([o["name"] for o in Archive(archive).manifest["objects"]], ["v"])
+        archive.unlink()
+        s.dbsafe("dump", "--all-databases", "-o", archive)
+        for name in before:
+            s.sql(f"DROP DATABASE `{name}`")
+        s.dbsafe("restore", archive)
+        for name in before:
+            self.assertEqual(differences(before[name], everything_in(s, name)), [], name)

@@ -47,7 +47,8 @@ class _Looker:
             self.run("SET character_set_results=utf8mb4")
 
     def names(self, column, table, schema_column, schema):
-        return [_text(n) for n, in self.run(f"SELECT {column} FROM information_schema.{table} WHERE {schema_column}=%s", (schema,))]
+        return [_text(n) for n, in self.run(f"SELECT {column} FROM information_schema.{table} WHERE {schema_column}=%s "
+                                           f"AND CAST({schema_column} AS BINARY)=%s", (schema, schema))]
 
 
 def _as_text(column, value):
@@ -74,7 +75,7 @@ def _definitions(look, schema, found):
         if kind == "sequence":
             row = (*row, *look.run(f"SELECT * FROM {_q(schema)}.{_q(name)}")[0])
         found[kind, schema, name] = row
-    for kind, name in look.run("SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema=%s", (schema,)):
+    for kind, name in look.run("SELECT routine_type, routine_name FROM information_schema.routines WHERE CAST(routine_schema AS BINARY)=%s", (schema,)):
         found[_text(kind).lower(), schema, _text(name)] = look.raw(schema, f"SHOW CREATE {_text(kind)} {_q(_text(name))}")
     for name in look.names("trigger_name", "triggers", "trigger_schema", schema):
         found["trigger", schema, name] = look.raw(schema, f"SHOW CREATE TRIGGER {_q(name)}")[:6]  # without the time

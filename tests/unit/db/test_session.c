@@ -4,7 +4,9 @@
 
 #define READ_BACK                                                                                            \
     "SELECT @@session.time_zone, @@session.sql_mode, @@session.transaction_isolation,"                       \
-    " IFNULL(@@session.character_set_results, 'binary'), @@session.character_set_client"
+    " IFNULL(@@session.character_set_results, 'binary'), @@session.character_set_client,"                    \
+    " @@session.sql_select_limit"
+#define UNLIMITED "\t18446744073709551615\n"
 
 static enum err_code set_up(const char *read_back, struct err *err)
 {
@@ -21,7 +23,7 @@ static void settings_that_took(void **state)
 {
     (void)state;
     struct err err;
-    assert_ok(set_up("+00:00\t\tREPEATABLE-READ\tbinary\tbinary\n", &err), &err);
+    assert_ok(set_up("+00:00\t\tREPEATABLE-READ\tbinary\tbinary" UNLIMITED, &err), &err);
     assert_true(fake_db_sent((const char *const[]){
         "1: SET NAMES binary", "time_zone='+00:00'", "sql_mode=''",
         "1: SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "1: SELECT", NULL}));
@@ -35,11 +37,12 @@ static void settings_that_did_not(void **state)
     static const struct {
         const char *read_back, *named;
     } cases[] = {
-        {"SYSTEM\t\tREPEATABLE-READ\tbinary\tbinary\n", "time_zone"},
-        {"+00:00\tANSI\tREPEATABLE-READ\tbinary\tbinary\n", "sql_mode"},
-        {"+00:00\t\tREAD-COMMITTED\tbinary\tbinary\n", "isolation level is 'READ-COMMITTED'"},
-        {"+00:00\t\tREPEATABLE-READ\tutf8mb4\tbinary\n", "character_set_results"},
-        {"+00:00\t\tREPEATABLE-READ\tbinary\t\\N\n", "character_set_client is 'NULL'"},
+        {"SYSTEM\t\tREPEATABLE-READ\tbinary\tbinary" UNLIMITED, "time_zone"},
+        {"+00:00\tANSI\tREPEATABLE-READ\tbinary\tbinary" UNLIMITED, "sql_mode"},
+        {"+00:00\t\tREAD-COMMITTED\tbinary\tbinary" UNLIMITED, "isolation level is 'READ-COMMITTED'"},
+        {"+00:00\t\tREPEATABLE-READ\tutf8mb4\tbinary" UNLIMITED, "character_set_results"},
+        {"+00:00\t\tREPEATABLE-READ\tbinary\t\\N" UNLIMITED, "character_set_client is 'NULL'"},
+        {"+00:00\t\tREPEATABLE-READ\tbinary\tbinary\t1000\n", "sql_select_limit is '1000'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct err err;

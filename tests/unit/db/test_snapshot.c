@@ -198,6 +198,30 @@ static void mariadb_on_rds(void **state)
     end();
 }
 
+/* A binlog proves nothing where others' commits do not go through it. */
+static void who_does_not_log_what_others_commit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wsrep, *running;
+        bool proves;
+    } cases[] = {{"0\n", "Slaves_running\t0\n", true},
+                 {"1\n", "Slaves_running\t0\n", false},
+                 {"0\n", "Slaves_running\t1\n", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_db_play("mariadb-10.11");
+        fake_db_answer("SHOW MASTER STATUS", "binlog.000001\t900\t\t\n");
+        fake_db_answer("SELECT @@wsrep_on", cases[i].wsrep);
+        fake_db_answer("SHOW GLOBAL STATUS LIKE 'Slaves_running'", cases[i].running);
+        enum err_code code = take_tables("binlog-position", 2, tables, 2, false);
+        if (cases[i].proves)
+            assert_ok(code, &t.err);
+        else
+            assert_err(code, ERR_SNAPSHOT, &t.err);
+        end();
+    }
+}
+
 static void mariadb_with_reload(void **state)
 {
     (void)state;
@@ -337,6 +361,7 @@ int main(void)
         cmocka_unit_test(somebody_keeps_the_tables),
         cmocka_unit_test(verification_locks_nothing_for_it),
         cmocka_unit_test(mariadb_on_rds),
+        cmocka_unit_test(who_does_not_log_what_others_commit),
         cmocka_unit_test(mariadb_with_reload),
         cmocka_unit_test(a_lost_lock_proves_nothing),
         cmocka_unit_test(one_reader_knows_its_position_too),
