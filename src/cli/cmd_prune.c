@@ -38,6 +38,8 @@ static void log_result(const struct cli *cli, const struct prune_plan *p, const 
     for (size_t i = 0; i < p->count; i++)
         if (p->archives[i].fate == PRUNE_PINNED)
             log_info(log, "%s is kept: a recovery point goes back to it", p->archives[i].name);
+    for (size_t i = 0; i < p->companion_count; i++)
+        log_info(log, "%s%s%s", dry ? "" : "removed ", p->companions[i], dry ? " would be removed" : "");
     log_info(log, "%s%s (%s), %s and %s of runs that died%s", dry ? "dry run: " : "removed ",
              figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
              figure_of(e->expired_count, "point", points), figure_of(leftovers, "leftover", left),

@@ -138,13 +138,6 @@ static enum err_code judge(const struct run *run, struct store *store, const str
     return code;
 }
 
-/* Bytes of the archive's name that a companion's name starts with ("<archive>.proof.json"); 0: it is none. */
-static size_t archive_part(const char *name)
-{
-    const char *end = strstr(name, ARCHIVE_SUFFIX ".");
-    return end ? (size_t)(end - name) + strlen(ARCHIVE_SUFFIX) : 0;
-}
-
 static int compare_names(const void *key, const void *object)
 {
     return strcmp(key, ((const struct object *)object)->name);
@@ -165,7 +158,7 @@ static void take_companions(const struct run *run, const struct objects *objects
     p->companions = xcalloc(objects->count + 1, sizeof *p->companions);
     for (size_t i = 0; i < objects->count; i++) {
         const struct object *o = &objects->items[i];
-        size_t length = archive_part(o->name);
+        size_t length = archive_name_of_companion(o->name);
         char *name = xstrndup(o->name, length);
         const struct object *archive = length ? find_object(objects, name) : NULL;
         bool orphan = length && !archive && !options->label && o->modified_ms < orphan_before_ms;

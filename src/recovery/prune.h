@@ -3,8 +3,8 @@
  *
  * Archives are grouped by the label in their name.  Of each label the newest keep_last that can be read stay,
  * and so do unreadable ones among them: a damaged archive never counts as one of those that are kept, and the
- * newest readable one of a label is never removed.  What a recovery point goes back to stays too.  Objects
- * with other names are left alone.
+ * newest readable one of a label is never removed.  What a recovery point goes back to stays too.  All
+ * objects are left alone whose name is neither an archive's nor a companion's, to the last letter.
  *
  * The caller holds the store's lock and uses all this from one thread.
  */
@@ -40,7 +40,7 @@ struct prune_archive {
 struct prune_plan {
     struct prune_archive *archives; /* all that were considered, the oldest first */
     size_t count;
-    char **companions; /* objects named after an archive that goes, or that has been gone for an hour */
+    char **companions; /* of an archive that goes, or that is gone: then an hour old */
     size_t companion_count;
     unsigned removals; /* archives that go */
     uint64_t bytes;    /* of these */
