@@ -161,7 +161,7 @@ enum err_code point_delete(const struct run *run, const struct point_stores *sto
     code = fault_point("point_deleting", ERR_STORAGE, err);
     if (code == ERR_OK)
         code = remove_snapshot(*out, options->snapshots, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && !options->keep_archive)
         code = remove_archive(*out, stores->archives, err);
     if (code == ERR_OK)
         code = remove_journal(*out, stores->points, err);

@@ -107,6 +107,50 @@ static void the_newest_of_each_label_stay(void **state)
     prune_plan_free(&p);
 }
 
+/* The archive of a point that expires is no way back any more when the older ones are removed. */
+static void archives_that_go_with_their_points_do_not_count(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct prune_plan p;
+    char names[3][ARCHIVE_NAME_BYTES];
+    put_archive(f, 1, "night");
+    put_archive(f, 2, "night");
+    put_archive(f, 3, "night");
+    put_archive(f, 4, "day");
+    put_damaged(f, 5, "day");
+    put_archive(f, 6, "day");
+    put_archive(f, 7, "other");
+    const char *expiring[] = {name_of(3, "night", names[0]), name_of(4, "day", names[1]),
+                              name_of(6, "day", names[2])};
+    struct prune_options options = {.keep_last = 1, .expiring = expiring, .expiring_count = 3};
+    assert_ok(prune_plan_make(&f->run, f->store, &options, &p, &err), &err);
+    expect_fate(&p, PRUNE_EXPIRES, "3 night, 4 day");
+    expect_fate(&p, PRUNE_KEEP, "2 night, 7 other");
+    expect_fate(&p, PRUNE_REMOVE, "1 night");
+    expect_fate(&p, PRUNE_UNREADABLE, "5 day");
+    expect_fate(&p, PRUNE_SPARED, "6 day");
+    assert_int_equal(p.kept, 4);
+    assert_true(prune_plan_spares(&p, names[2]));
+    assert_false(prune_plan_spares(&p, names[1]));
+    prune_plan_free(&p);
+    /* The last one of its label is spared too when no archives, or those of another label, are to go. */
+    options.keep_last = 0;
+    assert_ok(prune_plan_make(&f->run, f->store, &options, &p, &err), &err);
+    expect_fate(&p, PRUNE_REMOVE, "");
+    expect_fate(&p, PRUNE_EXPIRES, "3 night, 4 day");
+    expect_fate(&p, PRUNE_SPARED, "6 day");
+    prune_plan_free(&p);
+    options.keep_last = 1;
+    options.label = "night";
+    assert_ok(prune_plan_make(&f->run, f->store, &options, &p, &err), &err);
+    expect_fate(&p, PRUNE_REMOVE, "1 night");
+    expect_fate(&p, PRUNE_SPARED, "6 day");
+    assert_int_equal(p.count, 4);
+    assert_int_equal(p.kept, 2);
+    prune_plan_free(&p);
+}
+
 static void a_damaged_archive_does_not_count(void **state)
 {
     struct fixture *f = *state;
@@ -223,8 +267,11 @@ static void what_is_gone_already_is_no_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_newest_of_each_label_stay),    TEST(a_damaged_archive_does_not_count),
-        TEST(other_objects_are_left_alone),     TEST(companions_without_an_archive_go_when_they_are_old),
+        TEST(the_newest_of_each_label_stay),
+        TEST(a_damaged_archive_does_not_count),
+        TEST(other_objects_are_left_alone),
+        TEST(companions_without_an_archive_go_when_they_are_old),
+        TEST(archives_that_go_with_their_points_do_not_count),
         TEST(what_is_gone_already_is_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
