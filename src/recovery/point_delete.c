@@ -3,7 +3,7 @@
 #include "archive/name.h"
 #include "core/fault.h"
 #include "core/mem.h"
-#include "recovery/owner.h"
+#include "core/process.h"
 #include "recovery/rollback_journal.h"
 
 #include <stdlib.h>
@@ -54,15 +54,15 @@ static enum err_code check_complete(const struct run *run, const struct point_st
 
 static enum err_code check_unfinished(const struct point *p, bool force, struct err *err)
 {
-    enum owner_life life = owner_life(p->owner);
-    if (life == OWNER_ALIVE)
+    enum process_life life = process_life_of(p->owner);
+    if (life == PROCESS_ALIVE)
         return err_set(err, ERR_LOCKED, "a run is making the point '%s' (%s)", p->name, p->owner);
-    if (life == OWNER_ELSEWHERE && !force)
-        return err_set(
-            err, ERR_LOCKED,
-            "a run on another host, or before this one was started, was making the point '%s' (%s); if it is"
-            " dead, --force deletes it",
-            p->name, p->owner);
+    if (life == PROCESS_ELSEWHERE && !force)
+        return err_set(err, ERR_LOCKED,
+                       "a run that cannot be seen from here (other host, boot, container or account) was "
+                       "making the point '%s' (%s); if it is"
+                       " dead, --force deletes it",
+                       p->name, p->owner);
     return ERR_OK;
 }
 
