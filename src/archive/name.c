@@ -19,10 +19,30 @@ void archive_name_format(int64_t created_ms, const char *label, const char *run_
     snprintf(out, ARCHIVE_NAME_BYTES, "%s-%s-%s" ARCHIVE_SUFFIX, stamp, label, run_id);
 }
 
+/* Bytes of name before suffix; 0 when it has another end. */
+static size_t before(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), end = strlen(suffix);
+    return n > end && strcmp(name + n - end, suffix) == 0 ? n - end : 0;
+}
+
 bool archive_name_has_suffix(const char *name)
 {
-    size_t n = strlen(name), suffix = strlen(ARCHIVE_SUFFIX);
-    return n > suffix && strcmp(name + n - suffix, ARCHIVE_SUFFIX) == 0;
+    return before(name, ARCHIVE_SUFFIX) > 0;
+}
+
+size_t archive_name_of_companion(const char *name)
+{
+    struct archive_name parsed;
+    char archive[ARCHIVE_NAME_BYTES];
+    size_t n = before(name, PROOF_SUFFIX);
+    if (n == 0)
+        n = before(name, DRILL_SUFFIX);
+    if (n == 0 || n >= sizeof archive)
+        return 0;
+    memcpy(archive, name, n);
+    archive[n] = '\0';
+    return archive_name_parse(archive, &parsed) ? n : 0;
 }
 
 int archive_name_compare(const char *a, int64_t a_modified_ms, const char *b, int64_t b_modified_ms)

@@ -9,11 +9,17 @@
 #include "core/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define ARCHIVE_SUFFIX     ".dbsafe.tar"
 #define LABEL_BYTES        41 /* with NUL */
 #define ARCHIVE_NAME_BYTES 96
+
+/* What dbsafe keeps beside an archive under its name and this: the proof that the archive is good, and the
+ * attestation of its newest drill. */
+#define PROOF_SUFFIX ".proof.json"
+#define DRILL_SUFFIX ".drill.json"
 
 struct archive_name {
     char label[LABEL_BYTES];
@@ -25,6 +31,8 @@ void archive_name_format(int64_t created_ms, const char *label, const char *run_
 /* False when the name is not of this form. */
 bool archive_name_parse(const char *name, struct archive_name *out);
 bool archive_name_has_suffix(const char *name);
+/* Bytes of the archive's name in the name of such a companion; 0: it is none. */
+size_t archive_name_of_companion(const char *name);
 /* Less than, equal to or greater than 0 as the first was taken before, with or after the second: by the time
  * in the name, which has no more than seconds, then by when the object was finished. */
 int archive_name_compare(const char *a, int64_t a_modified_ms, const char *b, int64_t b_modified_ms);

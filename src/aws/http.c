@@ -19,8 +19,8 @@ struct http {
     const struct http_options *options; /* borrowed */
     struct cancel *cancel;              /* borrowed, or NULL */
     struct cancel_hook hook;
-    CURLM *multi;
-    CURL *easy;
+    CURLM *multi; /* has the connections and what was resolved */
+    CURL *easy;   /* NULL after a transfer that failed */
     char reason[CURL_ERROR_SIZE];
     /* The transfer under way. */
     const struct http_request *request;
@@ -131,8 +131,7 @@ enum err_code http_new(const struct http_options *options, struct cancel *cancel
         return err_set(err, ERR_INTERNAL, "libcurl cannot be set up");
     }
     h->multi = curl_multi_init();
-    h->easy = curl_easy_init();
-    if (h->multi == NULL || h->easy == NULL) {
+    if (h->multi == NULL) {
         http_free(h);
         return err_set(err, ERR_INTERNAL, "libcurl cannot be set up");
     }
@@ -170,6 +169,8 @@ static CURLcode set_transport(struct http *h)
         curl_easy_setopt(h->easy, CURLOPT_FOLLOWLOCATION, 0L),
         curl_easy_setopt(h->easy, CURLOPT_PATH_AS_IS, 1L),
         curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L),
+        /* Nobody waits for a name server that does not answer, however the transfer ended. */
+        curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L),
         curl_easy_setopt(h->easy, CURLOPT_TCP_KEEPALIVE, 1L),
         curl_easy_setopt(h->easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L),
         curl_easy_setopt(h->easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS),
@@ -281,9 +282,6 @@ static CURLcode transfer(struct http *h)
          m = curl_multi_info_read(h->multi, &left))
         if (m->msg == CURLMSG_DONE)
             result = m->data.result;
-    /* Do not wait for a name server that does not answer. */
-    if (running > 0)
-        curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
     curl_multi_remove_handle(h->multi, h->easy);
     return result;
 }
@@ -353,6 +351,25 @@ static void begin(struct http *h, const struct http_request *request, struct htt
     response->into_got = 0;
 }
 
+/* libcurl 7.88 keeps the buffers of a transfer that failed before it was connected, and then refuses every
+ * request of their size: a handle that failed is not used again. */
+static enum err_code take_handle(struct http *h, struct err *err)
+{
+    if (h->easy == NULL)
+        h->easy = curl_easy_init();
+    return h->easy != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for a request");
+}
+
+static void drop_handle(struct http *h, bool good)
+{
+    if (good) {
+        curl_easy_reset(h->easy); /* it points into what is released now */
+    } else {
+        curl_easy_cleanup(h->easy);
+        h->easy = NULL;
+    }
+}
+
 enum err_code http_send(struct http *h, const struct http_request *request, struct http_response *response,
                         struct err *err)
 {
@@ -364,9 +381,10 @@ enum err_code http_send(struct http *h, const struct http_request *request, stru
     enum err_code rc = cancel_check(h->cancel, err);
     if (rc == ERR_OK)
         rc = make_headers(request, &headers, err);
+    if (rc == ERR_OK)
+        rc = take_handle(h, err);
     if (rc == ERR_OK) {
         http_request_url(request, &url);
-        curl_easy_reset(h->easy); /* connections stay */
         CURLcode code = set_transport(h);
         if (code == CURLE_OK)
             code = set_request(h, buf_cstr(&url), headers);
@@ -376,7 +394,7 @@ enum err_code http_send(struct http *h, const struct http_request *request, stru
     if (rc == ERR_OK)
         curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
     response->status = (int)status;
-    curl_easy_reset(h->easy); /* it points into what is released now */
+    drop_handle(h, rc == ERR_OK);
     free_headers(headers);
     buf_free(&url);
     return rc;

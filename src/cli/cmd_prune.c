@@ -38,6 +38,11 @@ static void log_result(const struct cli *cli, const struct prune_plan *p, const 
     for (size_t i = 0; i < p->count; i++)
         if (p->archives[i].fate == PRUNE_PINNED)
             log_info(log, "%s is kept: a recovery point goes back to it", p->archives[i].name);
+        else if (p->archives[i].fate == PRUNE_SPARED)
+            log_info(log, "%s stays when its point goes: no other of its label can be read",
+                     p->archives[i].name);
+    for (size_t i = 0; i < p->companion_count; i++)
+        log_info(log, "%s%s%s", dry ? "" : "removed ", p->companions[i], dry ? " would be removed" : "");
     log_info(log, "%s%s (%s), %s and %s of runs that died%s", dry ? "dry run: " : "removed ",
              figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
              figure_of(e->expired_count, "point", points), figure_of(leftovers, "leftover", left),
@@ -84,7 +89,7 @@ static enum err_code answer(struct cli *cli, const struct store *store, const st
     put_removed(&j, p);
     put_points(&j, e);
     json_out_uint(&j, "removed_bytes", p->bytes);
-    json_out_uint(&j, "kept", p->count - p->removals);
+    json_out_uint(&j, "kept", p->kept);
     json_out_uint(&j, "companions", p->companion_count);
     json_out_uint(&j, "leftovers", leftovers);
     json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
@@ -122,11 +127,13 @@ static enum err_code prune_store(struct cli *cli, const struct points *points, s
         return code;
     options->pinned = expiry->pinned;
     options->pinned_count = expiry->pinned_count;
+    options->expiring = expiry->archives;
+    options->expiring_count = expiry->archive_count;
     code = prune_plan_make(cli->run, store, options, plan, err);
     if (code == ERR_OK && !dry)
         code = confirm(cli, plan, expiry, err);
     if (code == ERR_OK && !dry)
-        code = point_expiry_apply(cli->run, &points->stores, points->snapshots, expiry, err);
+        code = point_expiry_apply(cli->run, &points->stores, points->snapshots, expiry, plan, err);
     if (code == ERR_OK && !dry)
         code = prune_plan_apply(cli->run, store, plan, err);
     if (code != ERR_OK)

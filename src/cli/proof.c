@@ -1,5 +1,6 @@
 #include "cli/proof.h"
 
+#include "archive/name.h"
 #include "core/mem.h"
 
 #include <jansson.h>
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROOF_SUFFIX    ".proof.json"
 #define PROOF_MAX_BYTES 4096
 
 static const char *const kinds[] = {

@@ -1,6 +1,7 @@
 #include "recovery/drill.h"
 
 #include "archive/identity.h"
+#include "archive/name.h"
 #include "core/fault.h"
 #include "core/mem.h"
 #include "db/flavour.h"

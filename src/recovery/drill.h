@@ -20,8 +20,6 @@
 #include "recovery/throwaway.h"
 #include "verify/verify.h"
 
-#define DRILL_SUFFIX ".drill.json"
-
 struct drill_options {
     struct throwaway_options server; /* plain_bytes is filled in */
     unsigned threads;

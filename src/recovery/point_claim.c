@@ -1,8 +1,8 @@
 #include "recovery/point_claim.h"
 
+#include "core/process.h"
 #include "core/text.h"
 #include "recovery/git.h"
-#include "recovery/owner.h"
 
 #include <string.h>
 
@@ -39,15 +39,15 @@ enum err_code point_claim_check(const struct point *p, const struct point_reques
             p->name, point_state_text(p->state), created, p->name);
     if (p->state == POINT_COMPLETE)
         return ERR_OK;
-    enum owner_life life = owner_life(p->owner);
-    if (life == OWNER_ALIVE)
+    enum process_life life = process_life_of(p->owner);
+    if (life == PROCESS_ALIVE)
         return err_set(err, ERR_LOCKED, "another run is making the point '%s' (%s)", p->name, p->owner);
-    if (life == OWNER_ELSEWHERE && !r->take_over)
-        return err_set(
-            err, ERR_LOCKED,
-            "a run on another host, or before this one was started, was making the point '%s' (%s); if it is"
-            " dead, --resume goes on with what it did",
-            p->name, p->owner);
+    if (life == PROCESS_ELSEWHERE && !r->take_over)
+        return err_set(err, ERR_LOCKED,
+                       "a run that cannot be seen from here (other host, boot, container or account) was "
+                       "making the point '%s' (%s); if it is"
+                       " dead, --resume goes on with what it did",
+                       p->name, p->owner);
     return ERR_OK;
 }
 
@@ -74,7 +74,9 @@ static struct point *begin_record(const struct run *run, const struct point_requ
 /* What this run says anew of a point, whoever began it. */
 static enum err_code describe(struct point *p, const struct point_request *r, struct err *err)
 {
-    p->owner = owner_self(p->arena);
+    char owner[PROCESS_TEXT_BYTES];
+    process_put_self(owner);
+    p->owner = arena_strdup(p->arena, owner);
     p->person = r->person ? arena_strdup(p->arena, r->person) : NULL;
     p->keep = r->keep;
     return r->git_folder ? git_read(r->git_folder, p->arena, &p->git, err) : ERR_OK;

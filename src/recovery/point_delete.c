@@ -1,8 +1,9 @@
 #include "recovery/point_delete.h"
 
+#include "archive/name.h"
 #include "core/fault.h"
 #include "core/mem.h"
-#include "recovery/owner.h"
+#include "core/process.h"
 #include "recovery/rollback_journal.h"
 
 #include <stdlib.h>
@@ -53,15 +54,15 @@ static enum err_code check_complete(const struct run *run, const struct point_st
 
 static enum err_code check_unfinished(const struct point *p, bool force, struct err *err)
 {
-    enum owner_life life = owner_life(p->owner);
-    if (life == OWNER_ALIVE)
+    enum process_life life = process_life_of(p->owner);
+    if (life == PROCESS_ALIVE)
         return err_set(err, ERR_LOCKED, "a run is making the point '%s' (%s)", p->name, p->owner);
-    if (life == OWNER_ELSEWHERE && !force)
-        return err_set(
-            err, ERR_LOCKED,
-            "a run on another host, or before this one was started, was making the point '%s' (%s); if it is"
-            " dead, --force deletes it",
-            p->name, p->owner);
+    if (life == PROCESS_ELSEWHERE && !force)
+        return err_set(err, ERR_LOCKED,
+                       "a run that cannot be seen from here (other host, boot, container or account) was "
+                       "making the point '%s' (%s); if it is"
+                       " dead, --force deletes it",
+                       p->name, p->owner);
     return ERR_OK;
 }
 
@@ -109,24 +110,6 @@ static enum err_code remove_snapshot(const struct point *p, struct recovery_snap
     return code == ERR_OK ? fault_point("point_snapshot_removed", ERR_AWS, err) : code;
 }
 
-struct companions {
-    const char *archive;
-    char **names;
-    size_t count;
-};
-
-static enum err_code add_companion(void *arg, const struct store_entry *entry, struct err *err)
-{
-    struct companions *c = arg;
-    size_t n = strlen(c->archive);
-    (void)err;
-    if (strncmp(entry->name, c->archive, n) == 0 && entry->name[n] == '.') {
-        c->names = xreallocarray(c->names, c->count + 1, sizeof *c->names);
-        c->names[c->count++] = xstrdup(entry->name);
-    }
-    return ERR_OK;
-}
-
 static enum err_code remove_object(struct store *store, const char *name, struct err *err)
 {
     enum err_code code = store_remove(store, name, err);
@@ -135,19 +118,17 @@ static enum err_code remove_object(struct store *store, const char *name, struct
 
 static enum err_code remove_archive(const struct point *p, struct store *archives, struct err *err)
 {
-    struct companions c = {.archive = p->archive.name};
+    static const char *const companions[] = {PROOF_SUFFIX, DRILL_SUFFIX};
     if (!p->archive.name)
         return ERR_OK;
     enum err_code code = remove_object(archives, p->archive.name, err);
     if (code == ERR_OK)
         code = fault_point("point_archive_removed", ERR_STORAGE, err);
-    if (code == ERR_OK)
-        code = store_list(archives, add_companion, &c, err);
-    for (size_t i = 0; code == ERR_OK && i < c.count; i++)
-        code = remove_object(archives, c.names[i], err);
-    for (size_t i = 0; i < c.count; i++)
-        free(c.names[i]);
-    free(c.names);
+    for (size_t i = 0; code == ERR_OK && i < sizeof companions / sizeof companions[0]; i++) {
+        char *name = xasprintf("%s%s", p->archive.name, companions[i]);
+        code = remove_object(archives, name, err);
+        free(name);
+    }
     return code == ERR_OK ? fault_point("point_companions_removed", ERR_STORAGE, err) : code;
 }
 
@@ -180,7 +161,7 @@ enum err_code point_delete(const struct run *run, const struct point_stores *sto
     code = fault_point("point_deleting", ERR_STORAGE, err);
     if (code == ERR_OK)
         code = remove_snapshot(*out, options->snapshots, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && !options->keep_archive)
         code = remove_archive(*out, stores->archives, err);
     if (code == ERR_OK)
         code = remove_journal(*out, stores->points, err);

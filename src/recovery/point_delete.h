@@ -12,6 +12,7 @@
 
 struct point_delete_options {
     bool force;                           /* although it is protected, kept, or the last one */
+    bool keep_archive;                    /* it stays, as an ordinary one */
     bool dry_run;                         /* only says whether it would be refused */
     struct recovery_snapshots *snapshots; /* NULL: points with one are refused */
     /* Asked when nothing speaks against it; NULL: nobody is. */

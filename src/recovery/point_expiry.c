@@ -37,11 +37,15 @@ enum err_code point_expiry_plan(const struct run *run, struct store *points,
         return code;
     size_t count = out->all.count, newest = newest_complete(&out->all);
     out->expired = xcalloc(count + 1, sizeof *out->expired);
+    out->archives = xcalloc(count + 1, sizeof *out->archives);
     out->pinned = xcalloc(count + 1, sizeof *out->pinned);
     for (size_t i = 0; i < count; i++) {
         struct point *p = out->all.items[i];
-        if (i != newest && goes(run, p, snapshots))
+        bool expired = i != newest && goes(run, p, snapshots);
+        if (expired)
             out->expired[out->expired_count++] = p;
+        if (p->archive.name && expired)
+            out->archives[out->archive_count++] = p->archive.name;
         else if (p->archive.name)
             out->pinned[out->pinned_count++] = p->archive.name;
     }
@@ -50,13 +54,15 @@ enum err_code point_expiry_plan(const struct run *run, struct store *points,
 
 enum err_code point_expiry_apply(const struct run *run, const struct point_stores *stores,
                                  struct recovery_snapshots *snapshots, const struct point_expiry *plan,
-                                 struct err *err)
+                                 const struct prune_plan *archives, struct err *err)
 {
-    const struct point_delete_options options = {.snapshots = snapshots};
     enum err_code code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < plan->expired_count; i++) {
-        struct point *p = NULL;
-        code = point_delete(run, stores, plan->expired[i]->name, &options, &p, err);
+        struct point *p = plan->expired[i];
+        const struct point_delete_options options = {
+            .snapshots = snapshots,
+            .keep_archive = p->archive.name && prune_plan_spares(archives, p->archive.name)};
+        code = point_delete(run, stores, p->name, &options, &p, err);
         code = code == ERR_NOT_FOUND ? ERR_OK : code;
         point_free(p);
     }
@@ -67,5 +73,6 @@ void point_expiry_free(struct point_expiry *e)
 {
     point_list_free(&e->all);
     free(e->expired);
+    free(e->archives);
     free(e->pinned);
 }

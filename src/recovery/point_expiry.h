@@ -7,12 +7,15 @@
 
 #include "core/run.h"
 #include "recovery/point.h"
+#include "recovery/prune.h"
 #include "recovery/snapshots.h"
 
 struct point_expiry {
     struct point_list all;  /* owned */
     struct point **expired; /* into all; to be removed, the oldest first */
     size_t expired_count;
+    const char **archives; /* theirs */
+    size_t archive_count;
     const char **pinned; /* archives of the others */
     size_t pinned_count;
 };
@@ -23,10 +26,11 @@ struct point_expiry {
 enum err_code point_expiry_plan(const struct run *run, struct store *points,
                                 struct recovery_snapshots *snapshots, struct point_expiry *out,
                                 struct err *err);
-/* Deletes the expired ones with all they bind; what is gone meanwhile is no error. */
+/* Deletes the expired ones with all they bind, but for archives that the plan for these spares; what is gone
+ * meanwhile is no error. */
 enum err_code point_expiry_apply(const struct run *run, const struct point_stores *stores,
                                  struct recovery_snapshots *snapshots, const struct point_expiry *plan,
-                                 struct err *err);
+                                 const struct prune_plan *archives, struct err *err);
 void point_expiry_free(struct point_expiry *e);
 
 #endif

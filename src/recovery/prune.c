@@ -48,13 +48,13 @@ static int compare_archives(const void *a, const void *b)
     return archive_name_compare(x->name, x->modified_ms, y->name, y->modified_ms);
 }
 
-static void take_archives(const struct objects *objects, const char *label, struct prune_plan *p)
+static void take_archives(const struct objects *objects, struct prune_plan *p)
 {
     p->archives = xcalloc(objects->count + 1, sizeof *p->archives);
     for (size_t i = 0; i < objects->count; i++) {
         const struct object *o = &objects->items[i];
         struct archive_name parsed;
-        if (!archive_name_parse(o->name, &parsed) || (label && strcmp(label, parsed.label) != 0))
+        if (!archive_name_parse(o->name, &parsed))
             continue;
         struct prune_archive *a = &p->archives[p->count++];
         *a = (struct prune_archive){.name = xstrdup(o->name),
@@ -81,32 +81,54 @@ static enum err_code look_at(struct store *store, const char *name, bool *readab
     return code == ERR_DAMAGED || code == ERR_REFUSED ? ERR_OK : code;
 }
 
-static bool is_pinned(const struct prune_options *o, const char *name)
+static bool is_among(const char *const *names, size_t count, const char *name)
 {
-    for (size_t i = 0; i < o->pinned_count; i++)
-        if (strcmp(o->pinned[i], name) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
             return true;
     return false;
 }
 
-/* From the newest to the oldest of one label: keeps keep_last readable ones and removes what is older. */
+static bool is_asked_for(const struct prune_options *o, const char *label)
+{
+    return !o->label || strcmp(o->label, label) == 0;
+}
+
+/* The newest that can be read of those of a label that would go with their points stays. */
+static enum err_code spare_one(struct store *store, const char *label, struct prune_plan *p, struct err *err)
+{
+    bool readable = false;
+    for (size_t i = p->count; i-- > 0 && !readable;) {
+        struct prune_archive *a = &p->archives[i];
+        if (strcmp(a->label, label) != 0 || a->fate != PRUNE_EXPIRES)
+            continue;
+        if (look_at(store, a->name, &readable, err) != ERR_OK)
+            return err_wrap(err, "look at %s", a->name);
+        if (readable)
+            a->fate = PRUNE_SPARED;
+    }
+    return ERR_OK;
+}
+
+/* From the newest to the oldest of one label: finds keep_last readable ones (one when no archive is to be
+ * removed), and removes what is older. */
 static enum err_code judge_label(const struct run *run, struct store *store, const char *label,
                                  const struct prune_options *options, struct prune_plan *p, struct err *err)
 {
-    unsigned kept = 0;
+    bool removes = options->keep_last > 0 && is_asked_for(options, label);
+    unsigned kept = 0, wanted = removes ? options->keep_last : 1;
     for (size_t i = p->count; i-- > 0;) {
         struct prune_archive *a = &p->archives[i];
         bool readable;
         if (strcmp(a->label, label) != 0)
             continue;
-        if (kept == options->keep_last && is_pinned(options, a->name)) {
-            a->fate = PRUNE_PINNED;
+        if (is_among(options->expiring, options->expiring_count, a->name)) {
+            a->fate = PRUNE_EXPIRES;
             continue;
         }
-        if (kept == options->keep_last) {
-            a->fate = PRUNE_REMOVE;
-            p->removals++;
-            p->bytes += a->bytes;
+        if (kept == wanted) {
+            bool pinned = is_among(options->pinned, options->pinned_count, a->name);
+            a->fate = !removes ? PRUNE_KEEP : pinned ? PRUNE_PINNED : PRUNE_REMOVE;
             continue;
         }
         enum err_code code = cancel_check(run->cancel, err);
@@ -117,7 +139,16 @@ static enum err_code judge_label(const struct run *run, struct store *store, con
         a->fate = readable ? PRUNE_KEEP : PRUNE_UNREADABLE;
         kept += readable;
     }
-    return ERR_OK;
+    return kept ? ERR_OK : spare_one(store, label, p, err);
+}
+
+static bool has_expiring(const struct prune_options *o, const struct prune_plan *p, const char *label)
+{
+    for (size_t i = 0; o->expiring_count && i < p->count; i++)
+        if (strcmp(p->archives[i].label, label) == 0 &&
+            is_among(o->expiring, o->expiring_count, p->archives[i].name))
+            return true;
+    return false;
 }
 
 static bool is_first_of_label(const struct prune_plan *p, size_t index)
@@ -132,17 +163,35 @@ static enum err_code judge(const struct run *run, struct store *store, const str
                            struct prune_plan *p, struct err *err)
 {
     enum err_code code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && options->keep_last > 0 && i < p->count; i++)
-        if (is_first_of_label(p, i))
-            code = judge_label(run, store, p->archives[i].label, options, p, err);
+    for (size_t i = 0; code == ERR_OK && i < p->count; i++) {
+        const char *label = p->archives[i].label;
+        bool looked_at =
+            (options->keep_last > 0 && is_asked_for(options, label)) || has_expiring(options, p, label);
+        if (looked_at && is_first_of_label(p, i))
+            code = judge_label(run, store, label, options, p, err);
+    }
     return code;
 }
 
-/* Bytes of the archive's name that a companion's name starts with ("<archive>.proof.json"); 0: it is none. */
-static size_t archive_part(const char *name)
+/* Drops what was only looked at because of points that expire, and counts. */
+static void finish(const struct prune_options *options, struct prune_plan *p)
 {
-    const char *end = strstr(name, ARCHIVE_SUFFIX ".");
-    return end ? (size_t)(end - name) + strlen(ARCHIVE_SUFFIX) : 0;
+    size_t count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        struct prune_archive *a = &p->archives[i];
+        if (!is_asked_for(options, a->label) && a->fate != PRUNE_SPARED) {
+            free(a->name);
+            continue;
+        }
+        if (a->fate == PRUNE_REMOVE) {
+            p->removals++;
+            p->bytes += a->bytes;
+        } else if (a->fate != PRUNE_EXPIRES) {
+            p->kept++;
+        }
+        p->archives[count++] = *a;
+    }
+    p->count = count;
 }
 
 static int compare_names(const void *key, const void *object)
@@ -165,7 +214,7 @@ static void take_companions(const struct run *run, const struct objects *objects
     p->companions = xcalloc(objects->count + 1, sizeof *p->companions);
     for (size_t i = 0; i < objects->count; i++) {
         const struct object *o = &objects->items[i];
-        size_t length = archive_part(o->name);
+        size_t length = archive_name_of_companion(o->name);
         char *name = xstrndup(o->name, length);
         const struct object *archive = length ? find_object(objects, name) : NULL;
         bool orphan = length && !archive && !options->label && o->modified_ms < orphan_before_ms;
@@ -182,13 +231,23 @@ enum err_code prune_plan_make(const struct run *run, struct store *store, const 
     *out = (struct prune_plan){0};
     enum err_code code = store_list(store, add_object, &objects, err);
     if (code == ERR_OK) {
-        take_archives(&objects, options->label, out);
+        take_archives(&objects, out);
         code = judge(run, store, options, out, err);
     }
-    if (code == ERR_OK)
+    if (code == ERR_OK) {
+        finish(options, out);
         take_companions(run, &objects, options, out);
+    }
     objects_free(&objects);
     return code;
+}
+
+bool prune_plan_spares(const struct prune_plan *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->archives[i].fate == PRUNE_SPARED && strcmp(p->archives[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 void prune_plan_free(struct prune_plan *p)

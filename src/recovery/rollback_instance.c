@@ -2,10 +2,10 @@
 #include "archive/reader.h"
 #include "core/fault.h"
 #include "core/mem.h"
+#include "core/process.h"
 #include "db/quote.h"
 #include "rds/instance.h"
 #include "rds/snapshot.h"
-#include "recovery/owner.h"
 #include "recovery/rollback_shared.h"
 
 #include <stdio.h>
@@ -43,13 +43,14 @@ static enum err_code record(struct by_instance *b, const char *fault, struct err
 static enum err_code check_owner(const struct by_instance *b, const struct rollback_journal *j,
                                  struct err *err)
 {
-    enum owner_life life = *j->owner ? owner_life(j->owner) : OWNER_DEAD;
-    if (life == OWNER_ALIVE)
+    enum process_life life = *j->owner ? process_life_of(j->owner) : PROCESS_DEAD;
+    if (life == PROCESS_ALIVE)
         return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", b->r->out->point->name,
                        j->owner);
-    if (life == OWNER_ELSEWHERE)
+    if (life == PROCESS_ELSEWHERE)
         log_warn(b->r->run->log,
-                 "a run on another host, or before this one was started, rolled back to '%s' (%s): going on"
+                 "a run that cannot be seen from here (other host, boot, container or account) rolled back "
+                 "to '%s' (%s): going on"
                  " with what it did",
                  b->r->out->point->name, j->owner);
     return ERR_OK;
@@ -73,10 +74,10 @@ static enum err_code claim(struct by_instance *b, const char *fault, struct err 
     if (code != ERR_OK)
         return code;
     code = rollback_journal_get(b->r->stores->points, b->r->out->point->name, &now, err);
-    if (code == ERR_OK && *now.owner && owner_life(now.owner) == OWNER_ALIVE)
+    if (code == ERR_OK && *now.owner && process_life_of(now.owner) == PROCESS_ALIVE)
         code = check_owner(b, &now, err);
     if (code == ERR_OK || code == ERR_NOT_FOUND) {
-        owner_put_self(b->journal->owner);
+        process_put_self(b->journal->owner);
         code = record(b, fault, err);
     }
     store_free(locked);

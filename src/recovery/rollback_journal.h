@@ -7,14 +7,14 @@
 #define DBSAFE_RECOVERY_ROLLBACK_JOURNAL_H
 
 #include "core/json_out.h"
+#include "core/process.h"
 #include "core/store.h"
 #include "rds/thing.h"
-#include "recovery/owner.h"
 
 #define ROLLBACK_COPY_BYTES 128
 
 struct rollback_journal {
-    char owner[OWNER_TEXT_BYTES]; /* the process that works on it; "": none */
+    char owner[PROCESS_TEXT_BYTES]; /* the process that works on it; "": none */
     char snapshot[RDS_ID_BYTES];
     bool cluster;
     char name[RDS_ID_BYTES], resource[RDS_WORD_BYTES]; /* the live one */

@@ -121,7 +121,7 @@ struct operation {
     struct exchange *exchanges;
     unsigned schema_count;
     const char **schemas; /* staging and undo schemas that this operation made */
-    const char *owner;    /* "host boot-id pid start-time" of the process */
+    const char *owner;    /* the process, as core/process.h writes it */
     /* the server's start, seconds since 1970: its connection ids are of this life */
     const char *server_start;
 

@@ -1,5 +1,6 @@
 #include "restore/owner.h"
 
+#include "core/process.h"
 #include "restore/operation.h"
 
 #include <inttypes.h>
@@ -14,66 +15,20 @@
 
 /* ---- who wrote it ---- */
 
-static void read_line(const char *path, char *out, size_t bytes)
+bool owner_is_alive(const struct operation *op)
 {
-    out[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return;
-    if (!fgets(out, (int)bytes, f))
-        out[0] = '\0';
-    fclose(f);
-    out[strcspn(out, "\n")] = '\0';
-}
-
-/* Field 22 of /proc/PID/stat (proc(5)): start time since boot; "" when there is no such process. */
-static void process_start(long pid, char out[32])
-{
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    read_line(path, line, sizeof line);
-    out[0] = '\0';
-    const char *p = strrchr(line, ')');  /* the name before it may hold spaces */
-    if (p && p[1] == ' ' && p[2] == 'Z') /* ended, and nobody has asked how */
-        p = NULL;
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    if (p)
-        snprintf(out, 32, "%.*s", (int)strcspn(p + 1, " "), p + 1);
-}
-
-void owner_describe(long pid, char out[OWNER_BYTES])
-{
-    char host[128] = "?", boot[64], start[32];
-    gethostname(host, sizeof host - 1);
-    read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
-    process_start(pid, start);
-    snprintf(out, OWNER_BYTES, "%s %s %ld %s", host, boot, pid, start);
+    return process_life_of(op->owner) == PROCESS_ALIVE;
 }
 
 bool owner_is_elsewhere(const struct operation *op)
 {
-    char here[OWNER_BYTES];
-    owner_describe((long)getpid(), here);
-    size_t host_and_boot = strcspn(here, " ") + 1;
-    host_and_boot += strcspn(here + host_and_boot, " ") + 1;
-    return op->owner && strncmp(here, op->owner, host_and_boot) != 0;
-}
-
-bool owner_is_alive(const struct operation *op)
-{
-    char host[128], boot[64], now[OWNER_BYTES];
-    long pid;
-    if (!op->owner || sscanf(op->owner, "%127s %63s %ld", host, boot, &pid) != 3)
-        return false;
-    owner_describe(pid, now);
-    return strcmp(now, op->owner) == 0;
+    return process_life_of(op->owner) == PROCESS_ELSEWHERE;
 }
 
 enum err_code owner_identify(struct db_conn *c, struct arena *arena, struct operation *op, struct err *err)
 {
-    char owner[OWNER_BYTES];
-    owner_describe((long)getpid(), owner);
+    char owner[PROCESS_TEXT_BYTES];
+    process_put_self(owner);
     op->owner = arena_strdup(arena, owner);
     struct db_rows *rows;
     enum err_code code = db_query(c, "SHOW GLOBAL STATUS LIKE 'Uptime'", &rows, err);

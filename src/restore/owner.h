@@ -9,13 +9,9 @@
 #include "db/conn.h"
 #include "restore/operation.h"
 
-#define OWNER_BYTES 256
-
-/* "host boot-id pid start-time" of a process of this host. */
-void owner_describe(long pid, char out[OWNER_BYTES]);
-/* Whether the process that wrote the journal is alive on this host. */
+/* Whether the process that wrote the journal is seen to be alive (core/process.h). */
 bool owner_is_alive(const struct operation *op);
-/* Whether it ran on another host: only the locks on its schemas tell whether it still does. */
+/* Whether that cannot be told here: only the locks on its schemas tell. */
 bool owner_is_elsewhere(const struct operation *op);
 /* This process and this server, for a new operation. */
 enum err_code owner_identify(struct db_conn *c, struct arena *arena, struct operation *op, struct err *err);

@@ -4,98 +4,42 @@
 #include "s3/digest.h"
 #include "s3/uploads.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define FOLDER       ".dbsafe/"
-#define HOST_ALLOWED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
-#define NOBODY       "unknown"
+#define FOLDER ".dbsafe/"
+#define NOBODY "unknown"
 
 static const char *const kinds[] = {[MARK_UPLOAD] = "upload", [MARK_LOCK] = "lock"};
 
 /* ---- owners ---- */
 
-/* The first bytes of a file of /proc as text; false when there is none. */
-static bool read_file(const char *proc, const char *name, char *out, size_t room)
+/* A key has no room for all that names a machine, and others can read it. */
+static void shorten_machine(struct process *p)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", proc, name);
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return false;
-    size_t n = fread(out, 1, room - 1, f);
-    fclose(f);
-    out[n] = '\0';
-    return n > 0;
-}
-
-/* When a process was started: field 22 of proc(5)'s stat; the name in field 2 may hold anything, brackets
- * too.  A zombie (field 3) works no more. */
-static bool read_start(const char *proc, long pid, unsigned long long *started)
-{
-    char name[64], text[1024], state;
-    snprintf(name, sizeof name, "%ld/stat", pid);
-    if (!read_file(proc, name, text, sizeof text))
-        return false;
-    const char *end = strrchr(text, ')');
-    return end &&
-           sscanf(end + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                  &state, started) == 2 &&
-           state != 'Z' && state != 'X';
-}
-
-/* One boot of one kernel, and within it one namespace of process ids. */
-static bool read_machine(const char *proc, char out[17])
-{
-    char text[1024], path[512];
     struct s3_digest digest;
-    if (!read_file(proc, "sys/kernel/random/boot_id", text, 64))
-        return false;
-    size_t n = strlen(text);
-    snprintf(path, sizeof path, "%s/self/ns/pid", proc);
-    ssize_t got = readlink(path, text + n, sizeof text - n - 1);
-    if (got <= 0 || s3_digest_of(text, n + (size_t)got, false, &digest, NULL) != ERR_OK)
-        return false;
-    snprintf(out, 17, "%.16s", digest.sha256_hex);
-    return true;
+    if (strcmp(p->machine, NOBODY) == 0)
+        return;
+    bool done = s3_digest_of(p->machine, strlen(p->machine), false, &digest, NULL) == ERR_OK;
+    snprintf(p->machine, sizeof p->machine, "%.16s", done ? digest.sha256_hex : NOBODY);
 }
 
-bool mark_owner_self(const char *proc, const char *host, long pid, struct mark_owner *out)
+void mark_owner_self(struct process *out)
 {
-    *out = (struct mark_owner){.pid = pid};
-    snprintf(out->host, sizeof out->host, "%s", host);
-    for (char *p = out->host; *p; p++)
-        if (strchr(HOST_ALLOWED, *p) == NULL)
-            *p = '_';
-    if (out->host[0] == '\0')
-        snprintf(out->host, sizeof out->host, NOBODY);
-    if (read_machine(proc, out->machine) && read_start(proc, pid, &out->started))
-        return true;
-    snprintf(out->machine, sizeof out->machine, NOBODY);
-    return false;
+    process_self(out);
+    shorten_machine(out);
 }
 
-enum mark_life mark_owner_life(const char *proc, const struct mark_owner *self,
-                               const struct mark_owner *owner)
-{
-    unsigned long long started;
-    if (strcmp(self->machine, NOBODY) == 0 || strcmp(self->machine, owner->machine) != 0)
-        return MARK_ELSEWHERE;
-    return read_start(proc, owner->pid, &started) && started == owner->started ? MARK_ALIVE : MARK_DEAD;
-}
-
-void mark_owner_format(const struct mark_owner *o, char out[MARK_OWNER_BYTES])
+void mark_owner_format(const struct process *o, char out[MARK_OWNER_BYTES])
 {
     snprintf(out, MARK_OWNER_BYTES, "%s/%s-%ld-%llu", o->host, o->machine, o->pid, o->started);
 }
 
-bool mark_owner_parse(const char *text, size_t length, struct mark_owner *out)
+bool mark_owner_parse(const char *text, size_t length, struct process *out)
 {
     char copy[MARK_OWNER_BYTES], again[MARK_OWNER_BYTES];
-    *out = (struct mark_owner){.pid = 0};
+    *out = (struct process){.pid = 0};
     if (length >= sizeof copy)
         return false;
     snprintf(copy, sizeof copy, "%.*s", (int)length, text);
@@ -105,22 +49,14 @@ bool mark_owner_parse(const char *text, size_t length, struct mark_owner *out)
     return out->pid > 0 && strcmp(copy, again) == 0;
 }
 
-static void own(struct mark_owner *out)
-{
-    char host[256] = "";
-    if (gethostname(host, sizeof host - 1) != 0)
-        host[0] = '\0';
-    mark_owner_self("/proc", host, (long)getpid(), out);
-}
-
 /* ---- setting and clearing ---- */
 
 /* "<prefix>/.dbsafe/upload/<host>/<machine>-<pid>-<started>/<name>" */
 static char *key_of(const struct s3_bucket *b, enum mark_kind kind, const char *name)
 {
-    struct mark_owner self;
+    struct process self;
     char owner[MARK_OWNER_BYTES];
-    own(&self);
+    mark_owner_self(&self);
     mark_owner_format(&self, owner);
     char *tail = xasprintf(FOLDER "%s/%s/%s", kinds[kind], owner, name);
     char *key = s3_bucket_key(b, tail);
@@ -203,10 +139,10 @@ enum err_code s3_marks_read(struct s3_bucket *b, struct aws_client *client, stru
                             struct s3_found_marks *out, bool *denied, struct err *err)
 {
     struct s3_upload_page all;
-    struct mark_owner self;
+    struct process self;
     char *folder = s3_bucket_key(b, FOLDER);
     size_t n = strlen(folder);
-    own(&self);
+    mark_owner_self(&self);
     *out = (struct s3_found_marks){0};
     enum err_code rc = s3_uploads_list(b, client, folder, arena, &all, denied, err);
     if (rc == ERR_OK)
@@ -219,7 +155,7 @@ enum err_code s3_marks_read(struct s3_bucket *b, struct aws_client *client, stru
         m->key = u->key;
         m->upload_id = u->id;
         m->begun_ms = u->begun_ms;
-        m->life = mark_owner_life("/proc", &self, &m->owner);
+        m->life = process_life("/proc", &self, &m->owner);
         out->count++;
     }
     free(folder);

@@ -9,30 +9,18 @@
 #define DBSAFE_S3_MARK_H
 
 #include "core/arena.h"
+#include "core/process.h"
 #include "s3/bucket.h"
 
 /* UPLOAD: name is being written.  LOCK: the store is locked. */
 enum mark_kind { MARK_UPLOAD, MARK_LOCK };
 
-/* A process, such that it can be told later whether it still runs. */
-struct mark_owner {
-    char host[41];    /* for people */
-    char machine[17]; /* digest of this boot of the kernel and the namespace of process ids */
-    long pid;
-    unsigned long long started; /* clock ticks since boot */
-};
-
-/* Reads /proc (or a copy of it in a test).  False when it does not tell: then owner says so and is nobody's.
- */
-bool mark_owner_self(const char *proc, const char *host, long pid, struct mark_owner *out);
-enum mark_life { MARK_ALIVE, MARK_DEAD, MARK_ELSEWHERE };
-/* What self, who reads the same proc, can tell of owner. */
-enum mark_life mark_owner_life(const char *proc, const struct mark_owner *self,
-                               const struct mark_owner *owner);
-/* "host/machine-pid-started", and back. */
+/* This process, with a digest for its machine. */
+void mark_owner_self(struct process *out);
+/* "host/machine-pid-started" of such a process, and back. */
 #define MARK_OWNER_BYTES 128
-void mark_owner_format(const struct mark_owner *o, char out[MARK_OWNER_BYTES]);
-bool mark_owner_parse(const char *text, size_t length, struct mark_owner *out);
+void mark_owner_format(const struct process *o, char out[MARK_OWNER_BYTES]);
+bool mark_owner_parse(const char *text, size_t length, struct process *out);
 
 struct s3_mark {
     char *key, *upload_id; /* owned; NULL: not set */
@@ -53,8 +41,8 @@ struct s3_found_mark {
     enum mark_kind kind;
     const char *name;
     const char *key, *upload_id;
-    struct mark_owner owner;
-    enum mark_life life;
+    struct process owner;
+    enum process_life life;
     int64_t begun_ms;
 };
 struct s3_found_marks {

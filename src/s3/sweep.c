@@ -43,8 +43,8 @@ static enum err_code is_growing(struct sweep *s, const struct s3_upload *u, bool
 static enum err_code is_over(struct sweep *s, const struct s3_found_mark *m,
                              const struct s3_upload_page *uploads, bool *over, struct err *err)
 {
-    *over = m->life == MARK_DEAD;
-    if (m->life != MARK_ELSEWHERE || m->begun_ms > s->stale_before_ms)
+    *over = m->life == PROCESS_DEAD;
+    if (m->life != PROCESS_ELSEWHERE || m->begun_ms > s->stale_before_ms)
         return ERR_OK;
     bool growing = false;
     enum err_code rc = ERR_OK;
@@ -59,7 +59,7 @@ static bool has_living_twin(const struct sweep *s, const struct s3_found_mark *m
 {
     for (size_t i = 0; i < s->marks.count; i++) {
         const struct s3_found_mark *other = &s->marks.items[i];
-        if (other != m && other->kind == MARK_UPLOAD && other->life != MARK_DEAD &&
+        if (other != m && other->kind == MARK_UPLOAD && other->life != PROCESS_DEAD &&
             other->begun_ms > s->stale_before_ms && strcmp(other->name, m->name) == 0)
             return true;
     }
@@ -85,7 +85,7 @@ static enum err_code sweep_mark(struct sweep *s, const struct s3_found_mark *m, 
 {
     struct s3_upload_page uploads = {0};
     bool over = false;
-    if (m->life == MARK_ALIVE)
+    if (m->life == PROCESS_ALIVE)
         return ERR_OK;
     char *key = s3_bucket_key(s->bucket, m->name);
     enum err_code rc = m->kind == MARK_UPLOAD ? uploads_of(s, key, &uploads, err) : ERR_OK;
@@ -136,8 +136,8 @@ enum err_code s3_lock_store(struct s3_bucket *b, struct aws_client *client, stru
     for (size_t i = 0; rc == ERR_OK && i < marks.count; i++) {
         const struct s3_found_mark *m = &marks.items[i];
         bool ours = lock->upload_id && strcmp(m->upload_id, lock->upload_id) == 0;
-        bool stale = m->life == MARK_ELSEWHERE && m->begun_ms < now_ms - STORE_STALE_AFTER_MS;
-        if (m->kind == MARK_LOCK && !ours && m->life != MARK_DEAD && !stale)
+        bool stale = m->life == PROCESS_ELSEWHERE && m->begun_ms < now_ms - STORE_STALE_AFTER_MS;
+        if (m->kind == MARK_LOCK && !ours && m->life != PROCESS_DEAD && !stale)
             rc = err_set(err, ERR_LOCKED, "process %ld of %s holds the lock of s3://%s/%s", m->owner.pid,
                          m->owner.host, b->url.bucket, b->url.prefix);
     }

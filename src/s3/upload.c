@@ -208,7 +208,7 @@ static enum err_code others_write(struct s3_making *m, struct aws_client *client
     enum err_code rc = s3_marks_read(m->bucket, client, arena, &marks, NULL, err);
     for (size_t i = 0; rc == ERR_OK && i < marks.count; i++) {
         char *key = s3_bucket_key(m->bucket, marks.items[i].name);
-        alive += marks.items[i].kind == MARK_UPLOAD && marks.items[i].life != MARK_DEAD &&
+        alive += marks.items[i].kind == MARK_UPLOAD && marks.items[i].life != PROCESS_DEAD &&
                  strcmp(key, m->key) == 0;
         free(key);
     }

@@ -161,21 +161,25 @@ class Prune(TestCase):
         day = [self.put(9, "day")]
         (self.store / (night[0] + ".proof.json")).write_text("{}")
         (self.store / (night[3] + ".proof.json")).write_text("{}")
-        (self.store / "notes.txt").write_text("mine")
-        (self.store / "mine.dbsafe.tar").write_text("mine")
+        mine = ["notes.txt", "mine.dbsafe.tar", "mine.dbsafe.tar.proof.json", night[0] + ".gpg", "gold.dbsafe.tar.bak"]
+        for name in mine:
+            (self.store / name).write_text("mine")
+            os.utime(self.store / name, (time.time() - 7200,) * 2)
         everything = names(self.store)
         dry = self.prune("--keep-last", "2", "--dry-run", "--json").json
         self.assertLessEqual(KEYS_PRUNE, dry.keys())
         self.assertEqual([a["name"] for a in dry["removed"]], night[:2])
         self.assertIs(dry["dry_run"], True)
         self.assertEqual(names(self.store), everything)
-        self.assertEqual(self.prune("--keep-last", "2", "--dry-run").out.split(), night[:2])
+        dry = self.prune("--keep-last", "2", "--dry-run")
+        self.assertEqual(dry.out.split(), night[:2])
+        self.assertIn(f"{night[0]}.proof.json would be removed", dry.err)
         done = self.prune("--keep-last", "2", "--yes", "--json").json
         self.assertEqual([(a["name"], a["label"], a["created"]) for a in done["removed"]],
                          [(night[0], "night", "2026-01-01T00:00:00Z"), (night[1], "night", "2026-01-02T00:00:00Z")])
         self.assertEqual(done["removed_bytes"], 2 * self.archive.stat().st_size)
         self.assertEqual((done["kept"], done["companions"], done["leftovers"]), (3, 1, 0))
-        self.assertEqual(names(self.store), sorted(night[2:] + day + [night[3] + ".proof.json", "notes.txt", "mine.dbsafe.tar"]))
+        self.assertEqual(names(self.store), sorted(night[2:] + day + [night[3] + ".proof.json"] + mine))
         self.assertEqual(self.prune("--keep-last", "2", "--yes", "--json").json["removed"], [])
 
     def test_only_one_label(self):

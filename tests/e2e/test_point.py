@@ -492,6 +492,25 @@ class Prune(PointCase):
         s.dbsafe("prune", "--keep-last", "1", "--yes", check=8)  # nobody knows what it goes back to
         self.assertIn(archive["p3"], s.archives())
 
+    def test_no_label_loses_its_last_archive(self):
+        """The archive of a point that expires does not count as one of those that are kept, and stays if it is the last."""
+        s = self.server
+        s.dbsafe("dump", "glpi_select.chatbot_config", "--label", "both")
+        dumped = max(a for a in s.archives() if "-both-" in a)
+        for name, label in (("p1", "both"), ("p2", "alone"), ("p3", "both"), ("p4", "last")):
+            self.create(name, "--no-drill", "--label", label, what=("glpi_select.chatbot_config",))
+        archive = {name: self.record(name)["archive"]["name"] for name in ("p1", "p2", "p3", "p4")}
+        for name in ("p1", "p2", "p3"):
+            self.change(name, created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        dry = s.dbsafe("prune", "--keep-last", "1", "--dry-run")
+        self.assertIn(f"{archive['p2']} stays when its point goes", dry.err)
+        self.assertEqual(dry.out, "")
+        result = s.dbsafe("prune", "--keep-last", "1", "--yes", "--json").json
+        self.assertEqual((result["removed"], sorted(result["points"])), ([], ["p1", "p2", "p3"]))
+        kept = [a for a in s.archives() if a.endswith(".dbsafe.tar")]
+        self.assertEqual(sorted(kept), sorted([dumped, archive["p2"], archive["p4"]]))
+        self.assertEqual(result["kept"], 3)
+
     def test_a_kept_point_and_one_that_is_being_made(self):
         s = self.server
         self.create("p1", "--no-drill", "--keep", "--label", "series")

@@ -49,6 +49,30 @@ static void does_not_parse_other_names(void **state)
     }
 }
 
+static void companions(void **state)
+{
+    (void)state;
+    static const char archive[] = "20231114T221320Z-shop-0123456789ab.dbsafe.tar";
+    static const struct {
+        const char *name;
+        bool is;
+    } cases[] = {
+        {"20231114T221320Z-shop-0123456789ab.dbsafe.tar.proof.json", true},
+        {"20231114T221320Z-shop-0123456789ab.dbsafe.tar.drill.json", true},
+        {"20231114T221320Z-shop-0123456789ab.dbsafe.tar", false},
+        {"20231114T221320Z-shop-0123456789ab.dbsafe.tar.gpg", false},
+        {"20231114T221320Z-shop-0123456789ab.dbsafe.tar.proof.json.bak", false},
+        {"20231114T221320Z-shop-0123456789ab.dbsafe.tar.x.proof.json", false},
+        {"20231114T221320Z-shop-0123456789abproof.json", false},
+        {"mine.dbsafe.tar.proof.json", false},
+        {".proof.json", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (archive_name_of_companion(cases[i].name) != (cases[i].is ? strlen(archive) : 0))
+            fail_msg("%s", cases[i].name);
+}
+
 static void labels(void **state)
 {
     (void)state;
@@ -118,8 +142,11 @@ static void are_in_order_of_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_and_parses_back), cmocka_unit_test(does_not_parse_other_names),
-        cmocka_unit_test(are_in_order_of_time),    cmocka_unit_test(labels),
+        cmocka_unit_test(formats_and_parses_back),
+        cmocka_unit_test(does_not_parse_other_names),
+        cmocka_unit_test(are_in_order_of_time),
+        cmocka_unit_test(companions),
+        cmocka_unit_test(labels),
         cmocka_unit_test(labels_from_names),
     };
     return cmocka_run_group_tests_name("cli/archive_name", tests, NULL, NULL);

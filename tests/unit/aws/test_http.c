@@ -1,4 +1,5 @@
-/* The stub is a fake web server because it must fail on demand; see tests/lib/aws_stub.py. */
+/* The stub is a fake web server because it must fail on demand; see tests/lib/aws_stub.py.  So must the
+ * lookup of names: getaddrinfo below stands in front of the system's for libcurl. */
 #include "support/aws_stub.h"
 #include "support/certificate.h"
 
@@ -7,7 +8,35 @@
 #include "core/clock.h"
 #include "core/group.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
+
+/* ---- names under example.com: what becomes of their lookup; all others are the system's ---- */
+
+#define SILENT_MS 5000
+
+static atomic_int lookups, failures_left;
+static atomic_bool silent, ended;
+
+/* libcurl resolves in a thread of its own. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    size_t n = strlen(name);
+    if (n < 11 || strcmp(name + n - 11, "example.com") != 0)
+        return real(name, service, hints, out);
+    atomic_fetch_add(&lookups, 1);
+    for (int ms = 0; ms < SILENT_MS && atomic_load(&silent); ms++)
+        poll(NULL, 0, 1);
+    atomic_store(&ended, true);
+    if (atomic_fetch_sub(&failures_left, 1) > 0)
+        return EAI_AGAIN;
+    return real("127.0.0.1", service, hints, out);
+}
 
 struct world {
     struct stub stub;
@@ -211,6 +240,49 @@ static void nobody_there_is_lost(void **state)
     assert_true(w->response.lost);
 }
 
+/* The name server fails once: the second try asks it again, and the handle is as good as before. */
+static void a_name_that_was_not_found_is_asked_for_again(void **state)
+{
+    struct world *w = *state;
+    w->request.host = "later.example.com";
+    atomic_store(&lookups, 0);
+    atomic_store(&failures_left, 1);
+    assert_err(send_request(w), ERR_AWS, &w->err);
+    assert_true(w->response.lost);
+    assert_non_null(strstr(w->err.text, "later.example.com"));
+    assert_ok(send_request(w), &w->err);
+    assert_int_equal(atomic_load(&lookups), 2);
+    assert_int_equal(w->response.status, 200);
+    /* So with the name of a proxy. */
+    w->options.http_proxy = "http://proxy.example.com:1";
+    w->request.host = "elsewhere.example.com";
+    atomic_store(&failures_left, 1);
+    assert_err(send_request(w), ERR_AWS, &w->err);
+    assert_true(w->response.lost);
+    w->options.http_proxy = NULL;
+    assert_ok(send_request(w), &w->err);
+}
+
+/* Its answer is not waited for when the time to connect is over (before a cancelled run may end). */
+static void a_silent_name_server_holds_nobody_up(void **state)
+{
+    struct world *w = *state;
+    w->request.host = "silent.example.com";
+    w->options.connect_timeout_ms = 50;
+    atomic_store(&silent, true);
+    atomic_store(&ended, false);
+    atomic_store(&failures_left, 0);
+    enum err_code rc = send_request(w);
+    bool waited = atomic_load(&ended);
+    atomic_store(&silent, false);
+    assert_err(rc, ERR_AWS, &w->err);
+    assert_true(w->response.lost);
+    assert_false(waited);
+    while (!atomic_load(&ended))
+        sched_yield();
+    assert_ok(send_request(w), &w->err);
+}
+
 static void a_stalled_server_is_lost(void **state)
 {
     struct world *w = *state;
@@ -392,6 +464,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_answer_that_is_too_long_is_final, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_connections_are_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_there_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_that_was_not_found_is_asked_for_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_silent_name_server_holds_nobody_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stalled_server_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cancelling_ends_a_blocked_transfer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(connections_are_kept, set_up, tear_down),

@@ -1,6 +1,6 @@
 #include "support/test.h"
 
-#include "recovery/owner.h"
+#include "core/process.h"
 #include "recovery/point_claim.h"
 
 #include <string.h>
@@ -81,7 +81,7 @@ static void a_name_is_taken_once(void **state)
     struct point_request r = request();
     expect(f, &r, ERR_OK, false, false);
     assert_ok(point_get(f->stores.points, "p", &p, &err), &err);
-    assert_int_equal(owner_life(p->owner), OWNER_ALIVE);
+    assert_int_equal(process_life_of(p->owner), PROCESS_ALIVE);
     assert_string_equal(p->person, "ana@example");
     assert_string_equal(p->names[1], "crm.people");
     point_free(p);

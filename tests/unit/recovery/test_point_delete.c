@@ -58,6 +58,8 @@ static void put_point(struct fixture *f, const char *name, enum point_state s)
     assert_ok(point_put(f->stores.points, p, true, &err), &err);
     put_bytes(f->dir, "a.dbsafe.tar", "x");
     put_bytes(f->dir, "a.dbsafe.tar.proof.json", "x");
+    put_bytes(f->dir, "a.dbsafe.tar.drill.json", "x");
+    put_bytes(f->dir, "a.dbsafe.tar.gpg", "x");
     put_bytes(f->dir, "b.dbsafe.tar", "x");
     point_free(p);
 }
@@ -90,6 +92,8 @@ static void snapshot_archive_and_record_go(void **state)
     assert_string_equal(buf_cstr(&f->snapshots.log), "remove snap (cluster); ");
     assert_false(has(f, "a.dbsafe.tar"));
     assert_false(has(f, "a.dbsafe.tar.proof.json"));
+    assert_false(has(f, "a.dbsafe.tar.drill.json"));
+    assert_true(has(f, "a.dbsafe.tar.gpg")); /* not ours */
     assert_true(has(f, "b.dbsafe.tar"));
     assert_err(delete (f, true, &err), ERR_NOT_FOUND, &err);
 }

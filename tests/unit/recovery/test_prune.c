@@ -35,6 +35,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void make_old(struct fixture *f, const char *name)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    assert_int_equal(utime(path, &(struct utimbuf){.actime = 1000, .modtime = 1000}), 0);
+}
+
 static const char *name_of(unsigned day, const char *label, char out[ARCHIVE_NAME_BYTES])
 {
     archive_name_format(INT64_C(1700000000000) + day * INT64_C(86400000), label, "0123456789ab", out);
@@ -100,6 +107,50 @@ static void the_newest_of_each_label_stay(void **state)
     prune_plan_free(&p);
 }
 
+/* The archive of a point that expires is no way back any more when the older ones are removed. */
+static void archives_that_go_with_their_points_do_not_count(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct prune_plan p;
+    char names[3][ARCHIVE_NAME_BYTES];
+    put_archive(f, 1, "night");
+    put_archive(f, 2, "night");
+    put_archive(f, 3, "night");
+    put_archive(f, 4, "day");
+    put_damaged(f, 5, "day");
+    put_archive(f, 6, "day");
+    put_archive(f, 7, "other");
+    const char *expiring[] = {name_of(3, "night", names[0]), name_of(4, "day", names[1]),
+                              name_of(6, "day", names[2])};
+    struct prune_options options = {.keep_last = 1, .expiring = expiring, .expiring_count = 3};
+    assert_ok(prune_plan_make(&f->run, f->store, &options, &p, &err), &err);
+    expect_fate(&p, PRUNE_EXPIRES, "3 night, 4 day");
+    expect_fate(&p, PRUNE_KEEP, "2 night, 7 other");
+    expect_fate(&p, PRUNE_REMOVE, "1 night");
+    expect_fate(&p, PRUNE_UNREADABLE, "5 day");
+    expect_fate(&p, PRUNE_SPARED, "6 day");
+    assert_int_equal(p.kept, 4);
+    assert_true(prune_plan_spares(&p, names[2]));
+    assert_false(prune_plan_spares(&p, names[1]));
+    prune_plan_free(&p);
+    /* The last one of its label is spared too when no archives, or those of another label, are to go. */
+    options.keep_last = 0;
+    assert_ok(prune_plan_make(&f->run, f->store, &options, &p, &err), &err);
+    expect_fate(&p, PRUNE_REMOVE, "");
+    expect_fate(&p, PRUNE_EXPIRES, "3 night, 4 day");
+    expect_fate(&p, PRUNE_SPARED, "6 day");
+    prune_plan_free(&p);
+    options.keep_last = 1;
+    options.label = "night";
+    assert_ok(prune_plan_make(&f->run, f->store, &options, &p, &err), &err);
+    expect_fate(&p, PRUNE_REMOVE, "1 night");
+    expect_fate(&p, PRUNE_SPARED, "6 day");
+    assert_int_equal(p.count, 4);
+    assert_int_equal(p.kept, 2);
+    prune_plan_free(&p);
+}
+
 static void a_damaged_archive_does_not_count(void **state)
 {
     struct fixture *f = *state;
@@ -122,20 +173,33 @@ static void other_objects_are_left_alone(void **state)
     struct fixture *f = *state;
     struct prune_plan p;
     struct err err;
-    char name[ARCHIVE_NAME_BYTES], companion[200];
+    char name[ARCHIVE_NAME_BYTES], companion[200], path[200];
     put_archive(f, 1, "night");
     put_archive(f, 2, "night");
     put_sample(f->dir, "mine.dbsafe.tar");
     put_bytes(f->dir, "mine.dbsafe.tar.proof.json", "{}");
     put_bytes(f->dir, "notes.txt", "x");
     put_bytes(f->dir, "dbsafe.tar", "x");
+    /* What other tools put beside an archive that goes, and what looks like a companion of none. */
+    snprintf(path, sizeof path, "%s.gpg", name_of(1, "night", name));
+    put_bytes(f->dir, path, "x");
+    static const char *const others[] = {"20200101T000000Z-x-0123456789ab.dbsafe.tar.gpg",
+                                         "gold.dbsafe.tar.proof.json",
+                                         "20200101T000000Z-x-0123456789ab.dbsafe.tar.proof.json.bak"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        put_bytes(f->dir, others[i], "x");
+        make_old(f, others[i]);
+    }
     for (unsigned day = 1; day <= 2; day++) {
         snprintf(companion, sizeof companion, "%s.proof.json", name_of(day, "night", name));
         put_bytes(f->dir, companion, "{}");
+        snprintf(companion, sizeof companion, "%s.drill.json", name);
+        put_bytes(f->dir, companion, "{}");
     }
     plan(f, 1, NULL, &p);
-    assert_int_equal(p.companion_count, 1);
-    assert_non_null(strstr(p.companions[0], name_of(1, "night", name)));
+    assert_int_equal(p.companion_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_non_null(strstr(p.companions[i], name_of(1, "night", name)));
     assert_ok(prune_plan_apply(&f->run, f->store, &p, &err), &err);
     prune_plan_free(&p);
     plan(f, 1, NULL, &p);
@@ -144,8 +208,14 @@ static void other_objects_are_left_alone(void **state)
     assert_int_equal(p.companion_count, 0);
     prune_plan_free(&p);
     struct source *source;
-    static const char *const kept[] = {"mine.dbsafe.tar", "mine.dbsafe.tar.proof.json", "notes.txt",
-                                       "dbsafe.tar"};
+    const char *const kept[] = {"mine.dbsafe.tar",
+                                "mine.dbsafe.tar.proof.json",
+                                "notes.txt",
+                                "dbsafe.tar",
+                                path,
+                                others[0],
+                                others[1],
+                                others[2]};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         assert_ok(store_open(f->store, kept[i], &source, &err), &err);
         source_free(source);
@@ -164,8 +234,7 @@ static void companions_without_an_archive_go_when_they_are_old(void **state)
     plan(f, 1, NULL, &p);
     assert_int_equal(p.companion_count, 0); /* its archive may just have come */
     prune_plan_free(&p);
-    snprintf(path, sizeof path, "%s/%s.proof.json", f->dir, name);
-    assert_int_equal(utime(path, &(struct utimbuf){.actime = 1000, .modtime = 1000}), 0);
+    make_old(f, path);
     plan(f, 1, NULL, &p);
     assert_int_equal(p.companion_count, 1);
     prune_plan_free(&p);
@@ -198,8 +267,11 @@ static void what_is_gone_already_is_no_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_newest_of_each_label_stay),    TEST(a_damaged_archive_does_not_count),
-        TEST(other_objects_are_left_alone),     TEST(companions_without_an_archive_go_when_they_are_old),
+        TEST(the_newest_of_each_label_stay),
+        TEST(a_damaged_archive_does_not_count),
+        TEST(other_objects_are_left_alone),
+        TEST(companions_without_an_archive_go_when_they_are_old),
+        TEST(archives_that_go_with_their_points_do_not_count),
         TEST(what_is_gone_already_is_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
