@@ -162,6 +162,29 @@ enum err_code journal_set_result(struct db_conn *c, const struct operation *op, 
     return code == ERR_OK ? set_meta(c, op, "verified", op->verified ? "1" : "0", err) : code;
 }
 
+static enum err_code write_owner(struct db_conn *c, const struct operation *op, struct err *err)
+{
+    enum err_code code = set_meta(c, op, "owner", op->owner, err);
+    if (code == ERR_OK)
+        code = set_meta(c, op, "server_start", op->server_start, err);
+    if (code == ERR_OK)
+        code = db_execf(c, err, "DELETE FROM `dbsafe_%s`.connection", op->id);
+    return code == ERR_OK ? owner_add_connection(c, op, db_id(c), err) : code;
+}
+
+/* At once: whoever finds the connection noted must find its process as the owner. */
+enum err_code journal_set_owner(struct db_conn *c, const struct operation *op, struct err *err)
+{
+    enum err_code code = db_exec(c, "START TRANSACTION", err);
+    if (code == ERR_OK)
+        code = write_owner(c, op, err);
+    if (code == ERR_OK)
+        code = db_exec(c, "COMMIT", err);
+    else
+        db_exec(c, "ROLLBACK", NULL);
+    return code == ERR_OK ? code : err_wrap(err, "become the owner of the journal `dbsafe_%s`", op->id);
+}
+
 /* ---- reading ---- */
 
 static void take_meta(struct operation *op, struct arena *arena, const char *key, const char *value)

@@ -19,6 +19,10 @@ enum err_code journal_set_state(struct db_conn *c, const struct operation *op, e
 /* Notes figures once they are known: rows and whether they were verified. */
 enum err_code journal_set_result(struct db_conn *c, const struct operation *op, struct err *err);
 
+/* This process is the owner from now on (op->owner, op->server_start), and this connection the only one that
+ * works for it. */
+enum err_code journal_set_owner(struct db_conn *c, const struct operation *op, struct err *err);
+
 /* All operations on the server, oldest first. */
 enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operation **out, unsigned *count,
                            struct err *err);

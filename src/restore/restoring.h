@@ -29,8 +29,6 @@ struct restore {
 const char *restoring_wishes(struct restore *r);
 struct remains_given restoring_given(const struct restore *r);
 struct swap_options restoring_swap_options(const struct restore *r);
-/* Takes the locks of all schemas that op works on. */
-enum err_code restoring_lock(struct restore *r, const struct operation *op, unsigned wait_s, struct err *err);
 /* Plans and carries out the swap of a verified staging, and everything behind it. */
 enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err);
 /* Everything behind a swap that is done. */

@@ -4,22 +4,18 @@
 #include "restore/journal.h"
 #include "restore/journal_plan.h"
 #include "restore/owner.h"
+#include "restore/takeover.h"
 
 #include <string.h>
 
-/* The dead run's connections may still work: they end before anything is looked at. */
 static enum err_code take_over(struct restore *r, struct operation *op, struct err *err)
 {
-    enum err_code code = owner_is_elsewhere(op) ? restoring_lock(r, op, LOCK_WAIT_S, err) : ERR_OK;
+    enum err_code code = journal_read_plan(r->control, r->arena, op, err);
     if (code == ERR_OK)
-        code = owner_end_connections(r->control, op, err);
-    if (code == ERR_OK)
-        code = restoring_lock(r, op, LOCK_WAIT_S, err);
+        code = takeover(r->control, r->arena, op, LOCK_WAIT_S, err);
     if (code == ERR_OK) /* read again: now nobody changes it */
         code = journal_is_done(r->control, op, &op->swapped, err);
-    if (code == ERR_OK)
-        code = journal_read_plan(r->control, r->arena, op, err);
-    return code == ERR_OK ? owner_add_connection(r->control, op, db_id(r->control), err) : code;
+    return code == ERR_OK ? journal_read_plan(r->control, r->arena, op, err) : code;
 }
 
 static enum err_code check_same(struct restore *r, const struct operation *op, struct err *err)
@@ -51,11 +47,27 @@ static enum err_code take_back(struct restore *r, struct operation *op, struct e
     return code;
 }
 
+static void tell_what_it_would_do(struct restore *r, const struct operation *op)
+{
+    log_info(r->run->log, "would %s restore %s of %s%s",
+             op->swapped                       ? "finish what is behind the swap of"
+             : op->state == OPERATION_VERIFIED ? "compare the staged rows of"
+                                               : "clear away",
+             op->id, op->archive,
+             op->swapped                       ? ""
+             : op->state == OPERATION_VERIFIED ? " again, and swap"
+                                               : ", and start anew");
+}
+
 /* Finishes or clears what an earlier run left. *finished: the restore is done by that. */
 static enum err_code resume(struct restore *r, struct operation *op, bool *finished, struct err *err)
 {
-    *finished = false;
+    *finished = r->options->dry_run;
     enum err_code code = check_same(r, op, err);
+    if (code == ERR_OK && r->options->dry_run) {
+        tell_what_it_would_do(r, op);
+        return ERR_OK;
+    }
     if (code == ERR_OK)
         code = take_over(r, op, err);
     if (code != ERR_OK)
@@ -105,6 +117,7 @@ enum err_code resume_look(struct restore *r, bool *finished, struct restore_resu
         code = resume(r, op, finished, err);
         if (code == ERR_OK && *finished)
             restoring_report(op, result);
+        result->swapped &= !r->options->dry_run;
         return code;
     }
     if (code == ERR_OK && r->options->resume)

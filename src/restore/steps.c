@@ -206,6 +206,13 @@ static struct patience patience_of(struct work *w)
     return p;
 }
 
+/* The locks on the databases go with the control connection: a step that nobody guards is not begun. */
+static enum err_code run_guarded(struct work *w, const struct step *s, struct err *err)
+{
+    enum err_code code = db_exec(w->control, "DO 0", err);
+    return code == ERR_OK ? run_step(w, s, err) : code;
+}
+
 /* Tries a step until others let go of what it needs. */
 static enum err_code run_patiently(struct work *w, unsigned i, struct err *err)
 {
@@ -215,7 +222,7 @@ static enum err_code run_patiently(struct work *w, unsigned i, struct err *err)
     log_debug(w->run->log, "step %u of %u: %s", i + 1, w->op->step_count, s->what);
     enum err_code code = fault_at(s->kind, err);
     while (code == ERR_OK) {
-        code = run_step(w, s, err);
+        code = run_guarded(w, s, err);
         if (code != ERR_DB_RETRY)
             break;
         if (w->guard && clock_monotonic_ms(w->run->clock) - begun_ms > GUARD_MAX_MS) {
