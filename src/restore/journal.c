@@ -159,6 +159,8 @@ enum err_code journal_set_result(struct db_conn *c, const struct operation *op, 
     enum err_code code = set_meta(c, op, "rows", text, err);
     if (code == ERR_OK && op->server)
         code = set_meta(c, op, "server", op->server, err);
+    if (code == ERR_OK && op->archive_run)
+        code = set_meta(c, op, "archive_run", op->archive_run, err);
     return code == ERR_OK ? set_meta(c, op, "verified", op->verified ? "1" : "0", err) : code;
 }
 
@@ -197,6 +199,8 @@ static void take_meta(struct operation *op, struct arena *arena, const char *key
         op->undoes = arena_strdup(arena, value);
     else if (strcmp(key, "archive") == 0)
         op->archive = arena_strdup(arena, value);
+    else if (strcmp(key, "archive_run") == 0)
+        op->archive_run = arena_strdup(arena, value);
     else if (strcmp(key, "server") == 0)
         op->server = arena_strdup(arena, value);
     else if (strcmp(key, "owner") == 0)

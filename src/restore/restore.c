@@ -229,6 +229,31 @@ enum err_code restoring_clear(struct restore *r, struct operation *op, struct er
     return code == ERR_OK ? remains_drop(r->control, op, &given, err) : code;
 }
 
+enum err_code restoring_take_back(struct restore *r, struct operation *op, bool cancelled, struct err *err)
+{
+    const struct swap_options options = restoring_swap_options(r);
+    struct work w;
+    work_begin(&w, r->run, r->params, r->control, op, &options);
+    if (cancelled)
+        w.cancel = NULL;
+    enum err_code code = steps_take_back(&w, err);
+    work_end(&w);
+    return code;
+}
+
+void restoring_keep(struct restore *r, struct operation *op, enum err_code why, struct err *err)
+{
+    struct err late;
+    bool lost = why == ERR_DB_LOST || cancel_fired(r->run->cancel); /* else that was done already */
+    if (lost && (come_back(r, op, &late) != ERR_OK || restoring_take_back(r, op, true, &late) != ERR_OK))
+        log_warn(r->run->log, "what was prepared for the swap could not be taken back: %s", late.text);
+    err_hint(err,
+             "; the verified tables are kept: the same command with --resume tries only the swap again, "
+             "`dbsafe undo %s`"
+             " clears them away",
+             op->id);
+}
+
 /* ---- behind the swap ---- */
 
 /* Nothing that undo could put back: no table, object or database was there before or has come. */
@@ -486,6 +511,7 @@ static enum err_code take_end(struct restore *r, struct err *err)
     const struct manifest *m = input_manifest(&r->input);
     enum err_code code = ERR_OK;
     r->op.server = m->server.version;
+    r->op.archive_run = m->run_id;
     if (!r->input.stream || m->format >= 2)
         return ERR_OK;
     code = targets_add_schemas(&r->targets, m, r->options, err);
@@ -528,11 +554,7 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
     if (!r->begun || r->op.swapped || r->op.unknown)
         return;
     if ((why == ERR_TIMEOUT || why == ERR_DB_LOST) && r->op.state == OPERATION_VERIFIED) {
-        err_hint(err,
-                 "; the verified tables are kept: the same command with --resume tries only the swap again, "
-                 "`dbsafe undo %s`"
-                 " clears them away",
-                 r->op.id);
+        restoring_keep(r, &r->op, why, err);
         return;
     }
     const struct remains_given given = restoring_given(r);
@@ -574,7 +596,8 @@ static enum err_code restore_fresh(struct restore *r, struct restore_result *res
         code = restoring_swap(r, &r->op, err);
     if (code == ERR_OK)
         restoring_report(&r->op, result);
-    else
+    result->proves = code == ERR_OK && result->verified;
+    if (code != ERR_OK)
         clean_up(r, code, err);
     return code;
 }

@@ -35,6 +35,11 @@ enum err_code restoring_swap(struct restore *r, struct operation *op, struct err
 enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err);
 /* Removes all that an unswapped operation left, journal included. */
 enum err_code restoring_clear(struct restore *r, struct operation *op, struct err *err);
+/* Takes back what steps before the swap have done; the staging tables stay.  cancelled: also when the run
+ * is. */
+enum err_code restoring_take_back(struct restore *r, struct operation *op, bool cancelled, struct err *err);
+/* After a swap that was not done: the staging tables stay for --resume, live databases are as they were. */
+void restoring_keep(struct restore *r, struct operation *op, enum err_code why, struct err *err);
 void restoring_report(const struct operation *op, struct restore_result *result);
 
 /* Looks for unfinished restores: tells of them, or with --resume finishes the newest.  *finished: by that the

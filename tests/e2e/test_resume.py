@@ -1,5 +1,6 @@
 """Going on where a restore or an undo was left: who may, from which archive, and with what proof."""
 
+import re
 import signal
 
 from lib import TestCase, wait_until
@@ -38,7 +39,7 @@ class Case(TestCase):
         for schema in ours(s):
             s.sql(f"DROP DATABASE `{schema}`")
         s.load(SETUP)
-        self.archive = s.folder / "w.tar"
+        self.archive = s.folder / "w.dbsafe.tar"
         self.archive.unlink(missing_ok=True)
         s.dbsafe("dump", "w", "-o", self.archive)
         s.load(CHANGES)
@@ -168,3 +169,131 @@ class TakenOver(Case):
         result = run.finish()
         self.assertEqual(result.rc, 12, result)
         self.assertIn("another dbsafe has taken it over", result.err)
+
+
+class SameArchive(Case):
+    """What is staged is of one archive, whatever has its name by now."""
+
+    def dump_again(self):
+        """Another archive in the place of the first; gives what it holds."""
+        s = self.server
+        s.sql("UPDATE w.t SET b = 'second'")
+        self.archive.unlink()
+        s.dbsafe("dump", "w", "-o", self.archive)
+        s.sql("UPDATE w.t SET b = 'broken'")
+        self.old = self.live()
+
+    def test_another_one_of_that_name_is_refused(self):
+        self.restore(check=-9, env=fault("kill", "swap_begin"))
+        self.dump_again()
+        kept = ours(self.server)
+        for more in ([], ["--dry-run"]):
+            result = self.restore("--resume", *more, check=10)
+            self.assertIn("not the archive that it was begun from", result.err)
+            self.assert_old()
+            self.assertEqual(ours(self.server), kept)
+        self.undo(self.only_id())
+        self.restore()
+        self.server.dbsafe("verify", self.archive, "--live")
+
+    def test_another_pipe_is_refused(self):
+        s = self.server
+        with open(self.archive, "rb") as first:
+            s.dbsafe("restore", "-", stdin=first, check=-9, env=fault("kill", "swap_begin"))
+            first.seek(0)
+            keep = first.read()
+        self.dump_again()
+        with open(self.archive, "rb") as second:
+            self.assertIn("not the archive that it was begun from", s.dbsafe("restore", "-", "--resume", stdin=second, check=10).err)
+        self.assert_old()
+        self.archive.write_bytes(keep)
+        with open(self.archive, "rb") as first:
+            self.assertTrue(s.dbsafe("restore", "-", "--resume", "--json", stdin=first).json["verified"])
+        s.dbsafe("verify", self.archive, "--live")
+
+    def test_no_proof_for_another_one(self):
+        """Behind the swap the rest is finished in any case."""
+        def proof():
+            return re.search(r"^proof +(.*)$", self.server.dbsafe("show", self.archive).out, re.M).group(1)
+
+        self.restore(check=-9, env=fault("kill", "swap_renamed"))
+        self.dump_again()
+        self.restore("--resume")
+        self.assertEqual(proof(), "none")
+        self.undo()
+        self.restore(check=-9, env=fault("kill", "swap_renamed"))
+        self.restore("--resume")
+        self.assertRegex(proof(), "^restored 20")
+
+
+class Staged(Case):
+    durable = True
+
+    def test_rows_that_a_dead_server_lost_are_noticed(self):
+        s = self.server
+        s.load("""
+            DROP DATABASE w;
+            CREATE DATABASE w;
+            CREATE TABLE w.t (a INT PRIMARY KEY, b VARCHAR(20)) ENGINE=MEMORY;
+            INSERT INTO w.t VALUES (1, 'x'), (2, 'y');
+            CREATE TABLE w.i (a INT PRIMARY KEY);
+            """)
+        self.archive.unlink()
+        s.dbsafe("dump", "w", "-o", self.archive, "--allow-inconsistent")
+        s.sql("DROP TABLE w.t")
+        self.restore(check=-9, env=fault("kill", "swap_begin"))
+        s.kill()
+        s.start()
+        result = self.restore("--resume", check=7)
+        self.assertIn("w.t (0 rows restored, 2 dumped)", result.err)
+        self.assertEqual((s.sql("SHOW TABLES FROM w"), ours(s)), ([("i",)], []))
+        self.restore()
+        self.assertEqual(s.value("SELECT COUNT(*) FROM w.t"), 2)
+
+    def test_and_so_are_rows_that_somebody_changed(self):
+        s = self.server
+        self.restore(check=-9, env=fault("kill", "swap_begin"))
+        stage = next(n for n in ours(s) if "stage" in n)
+        s.sql(f"UPDATE `{stage}`.t SET b = 'other'")
+        self.assertIn("changed since they were verified", self.restore("--resume", check=7).err)
+        self.assert_old()
+        self.assertEqual(ours(s), [])
+
+
+class Interrupted(Case):
+    def blocked(self, *args):
+        s = self.server
+        blocker = s.connect(autocommit=False)
+        self.addCleanup(blocker.close)
+        with blocker.cursor() as cursor:
+            cursor.execute("SELECT * FROM w.t")
+        run = s.dbsafe_start("restore", self.archive, *args)
+        self.addCleanup(lambda: run.result is None and (run.kill(), run.finish()))
+        wait_until(lambda: "waits for a lock" in run.error_text(), what="the lock")
+        return run, blocker
+
+    def test_a_resumed_restore_leaves_nothing_in_live_databases(self):
+        self.restore(check=-9, env=fault("kill", "swap_begin"))
+        run, blocker = self.blocked("--resume")
+        run.interrupt()
+        result = run.finish()
+        self.assertEqual(result.rc, 130, result)
+        self.assertIn("--resume tries only the swap again", result.err)
+        self.assert_old()
+        blocker.rollback()
+        self.restore("--resume")
+        self.assert_new()
+
+    def test_nor_does_one_whose_connection_was_lost(self):
+        """The first run as well as the resumed one: the server is there, and the staging is kept."""
+        for more in ([], ["--resume"]):
+            with self.subTest(more=more):
+                run, blocker = self.blocked(*more)
+                self.server.sql(f"KILL {self.server.value('SELECT IS_USED_LOCK(%s)', ('dbsafe:' + self.server.value('SELECT MD5(%s)', ('w',)),))}")
+                result = run.finish()
+                self.assertEqual(result.rc, 4, result)
+                self.assertIn("--resume tries only the swap again", result.err)
+                self.assert_old()
+                blocker.rollback()
+        self.restore("--resume")
+        self.assert_new()
