@@ -177,7 +177,7 @@ static enum err_code run_step(struct work *w, const struct step *s, struct err *
     case STEP_DROP_OBJECT:
         return definition_drop(maker, &op->made[s->subject], err);
     case STEP_SET_SCHEMA:
-        return schemas_set(maker, &op->schema_changes[s->subject], err);
+        return schemas_set(w->run, maker, &op->schema_changes[s->subject], err);
     case STEP_CHECK:
         return check_made(w->run, maker, op, err);
     case STEP_SWAP: /* in its own way */
@@ -444,7 +444,7 @@ enum err_code steps_take_back(struct work *w, struct err *err)
         code = definition_plain(maker, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
         if (op->schema_changes[i].before.charset)
-            code = schemas_take_back(maker, &op->schema_changes[i], err);
+            code = schemas_take_back(w->run, maker, &op->schema_changes[i], err);
     return code;
 }
 
@@ -461,6 +461,6 @@ enum err_code steps_clear(struct work *w, struct err *err)
         code = sequences_drop_placeholder(maker, op, i, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
         if (!op->schema_changes[i].before.charset)
-            code = schemas_take_back(maker, &op->schema_changes[i], err);
+            code = schemas_take_back(w->run, maker, &op->schema_changes[i], err);
     return code;
 }
