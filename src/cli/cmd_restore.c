@@ -17,7 +17,7 @@ static void record_proof(const struct cli *cli, const struct located *archive,
 {
     struct manifest *m = NULL;
     struct err err;
-    if (!archive->store || !result->verified || options->table_count > 0 || options->dry_run)
+    if (!archive->store || !result->proves || options->table_count > 0 || options->dry_run)
         return;
     enum err_code code = archive_read_manifest(archive->source, &m, &err);
     if (code == ERR_OK)

@@ -48,7 +48,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .from = BOTH,
         .help = "Re-read the restored rows and compare their content checksums before the swap"},
     [OPTION_LIVE] = {.name = "live", .kind = KIND_FLAG, .commands = VERIFY,
-        .help = "Compare the tables of the database with the archive instead of reading its bytes"},
+        .help = "Compare the tables and objects of the database with the archive instead of reading its bytes"},
     [OPTION_DRILL] = {.name = "drill", .kind = KIND_FLAG, .commands = VERIFY | POINT, .from = BOTH,
         .shown = "for point where a server is installed",
         .help = "Restore the whole archive into a throw-away server of this machine and compare every table"},

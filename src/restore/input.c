@@ -299,6 +299,19 @@ enum err_code input_compare_end(struct input *in, struct err *err)
     return code;
 }
 
+enum err_code input_skip_data(struct input *in, struct err *err)
+{
+    struct buf stored;
+    const char *path = in->first_path;
+    char sha256[SHA256_HEX_BYTES];
+    buf_init(&stored, (size_t)MEMBER_MAX_BYTES);
+    enum err_code code = ERR_OK;
+    while (code == ERR_OK && path)
+        code = archive_stream_next(in->stream, &path, &stored, sha256, err);
+    buf_free(&stored);
+    return code == ERR_OK ? input_compare_end(in, err) : code;
+}
+
 /* ---- both ---- */
 
 /* The server is given no definition but the one that was dumped. */

@@ -38,6 +38,8 @@ enum err_code input_table_of(const struct input *in, const char *path, unsigned 
 /* At the end of a pipe: its manifest describes tables and objects as their own files did, and the members as
  * they passed. */
 enum err_code input_compare_end(struct input *in, struct err *err);
+/* Reads a pipe to its end, and compares as above. */
+enum err_code input_skip_data(struct input *in, struct err *err);
 /* The manifest that counts: of a pipe that was read to its end, the one that stands there. */
 const struct manifest *input_manifest(const struct input *in);
 /* A pipe is used before its manifest can be compared: ERR_DAMAGED where damage is why something was refused.

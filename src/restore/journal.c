@@ -159,7 +159,32 @@ enum err_code journal_set_result(struct db_conn *c, const struct operation *op, 
     enum err_code code = set_meta(c, op, "rows", text, err);
     if (code == ERR_OK && op->server)
         code = set_meta(c, op, "server", op->server, err);
+    if (code == ERR_OK && op->archive_run)
+        code = set_meta(c, op, "archive_run", op->archive_run, err);
     return code == ERR_OK ? set_meta(c, op, "verified", op->verified ? "1" : "0", err) : code;
+}
+
+static enum err_code write_owner(struct db_conn *c, const struct operation *op, struct err *err)
+{
+    enum err_code code = set_meta(c, op, "owner", op->owner, err);
+    if (code == ERR_OK)
+        code = set_meta(c, op, "server_start", op->server_start, err);
+    if (code == ERR_OK)
+        code = db_execf(c, err, "DELETE FROM `dbsafe_%s`.connection", op->id);
+    return code == ERR_OK ? owner_add_connection(c, op, db_id(c), err) : code;
+}
+
+/* At once: whoever finds the connection noted must find its process as the owner. */
+enum err_code journal_set_owner(struct db_conn *c, const struct operation *op, struct err *err)
+{
+    enum err_code code = db_exec(c, "START TRANSACTION", err);
+    if (code == ERR_OK)
+        code = write_owner(c, op, err);
+    if (code == ERR_OK)
+        code = db_exec(c, "COMMIT", err);
+    else
+        db_exec(c, "ROLLBACK", NULL);
+    return code == ERR_OK ? code : err_wrap(err, "become the owner of the journal `dbsafe_%s`", op->id);
 }
 
 /* ---- reading ---- */
@@ -174,6 +199,8 @@ static void take_meta(struct operation *op, struct arena *arena, const char *key
         op->undoes = arena_strdup(arena, value);
     else if (strcmp(key, "archive") == 0)
         op->archive = arena_strdup(arena, value);
+    else if (strcmp(key, "archive_run") == 0)
+        op->archive_run = arena_strdup(arena, value);
     else if (strcmp(key, "server") == 0)
         op->server = arena_strdup(arena, value);
     else if (strcmp(key, "owner") == 0)

@@ -16,8 +16,12 @@
 enum err_code journal_create(struct db_conn *c, const struct operation *op, struct err *err);
 enum err_code journal_set_state(struct db_conn *c, const struct operation *op, enum operation_state state,
                                 int64_t wall_ms, struct err *err);
-/* Notes figures once they are known: rows and whether they were verified. */
+/* Notes what is known once all is loaded: rows, whether they were verified, which archive it was. */
 enum err_code journal_set_result(struct db_conn *c, const struct operation *op, struct err *err);
+
+/* This process is the owner from now on (op->owner, op->server_start), and this connection the only one that
+ * works for it. */
+enum err_code journal_set_owner(struct db_conn *c, const struct operation *op, struct err *err);
 
 /* All operations on the server, oldest first. */
 enum err_code journal_list(struct db_conn *c, struct arena *arena, struct operation **out, unsigned *count,

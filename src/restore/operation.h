@@ -106,8 +106,9 @@ enum operation_state {
 struct operation {
     char id[OPERATION_ID_BYTES];
     bool is_undo;
-    const char *undoes;  /* the id that an undo put back; NULL */
-    const char *archive; /* name; may be "" */
+    const char *undoes;      /* the id that an undo put back; NULL */
+    const char *archive;     /* name; may be "" */
+    const char *archive_run; /* the run that dumped it, which no other archive has; NULL: not known yet */
     const char *server; /* version text of the server that printed the objects' definitions; NULL: this one */
     enum operation_state state;
     bool swapped;       /* the marker says done, whatever the state says */

@@ -15,6 +15,7 @@
 #include "restore/stage.h"
 #include "restore/swap.h"
 #include "restore/swap_plan.h"
+#include "restore/takeover.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -190,17 +191,6 @@ static void tell_tables(struct restore *r)
 
 /* ---- locks, and what stays ---- */
 
-enum err_code restoring_lock(struct restore *r, const struct operation *op, unsigned wait_s, struct err *err)
-{
-    enum err_code code = ERR_OK;
-    for (unsigned i = 0; code == ERR_OK && i < op->exchange_count; i++)
-        if (i == 0 || strcmp(op->exchanges[i].schema, op->exchanges[i - 1].schema) != 0)
-            code = owner_lock_schema(r->control, op->exchanges[i].schema, wait_s, err);
-    for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
-        code = owner_lock_schema(r->control, op->schema_changes[i].schema, wait_s, err);
-    return code;
-}
-
 struct remains_given restoring_given(const struct restore *r)
 {
     return (struct remains_given){r->options->staging_schema, r->options->undo_schema};
@@ -213,6 +203,13 @@ static enum err_code reconnect(struct restore *r, struct err *err)
     r->control = NULL;
     enum err_code code = db_connect(r->params, NULL, &r->control, err);
     return code == ERR_OK ? session_lock_wait(r->control, LOCK_WAIT_S, err) : code;
+}
+
+/* With the connection the locks were lost: the work goes on with them, or not at all. */
+static enum err_code come_back(struct restore *r, struct operation *op, struct err *err)
+{
+    enum err_code code = reconnect(r, err);
+    return code == ERR_OK ? takeover(r->control, r->arena, op, LOCK_WAIT_S, err) : code;
 }
 
 struct swap_options restoring_swap_options(const struct restore *r)
@@ -230,6 +227,31 @@ enum err_code restoring_clear(struct restore *r, struct operation *op, struct er
     enum err_code code = steps_clear(&w, err);
     work_end(&w);
     return code == ERR_OK ? remains_drop(r->control, op, &given, err) : code;
+}
+
+enum err_code restoring_take_back(struct restore *r, struct operation *op, bool cancelled, struct err *err)
+{
+    const struct swap_options options = restoring_swap_options(r);
+    struct work w;
+    work_begin(&w, r->run, r->params, r->control, op, &options);
+    if (cancelled)
+        w.cancel = NULL;
+    enum err_code code = steps_take_back(&w, err);
+    work_end(&w);
+    return code;
+}
+
+void restoring_keep(struct restore *r, struct operation *op, enum err_code why, struct err *err)
+{
+    struct err late;
+    bool lost = why == ERR_DB_LOST || cancel_fired(r->run->cancel); /* else that was done already */
+    if (lost && (come_back(r, op, &late) != ERR_OK || restoring_take_back(r, op, true, &late) != ERR_OK))
+        log_warn(r->run->log, "what was prepared for the swap could not be taken back: %s", late.text);
+    err_hint(err,
+             "; the verified tables are kept: the same command with --resume tries only the swap again, "
+             "`dbsafe undo %s`"
+             " clears them away",
+             op->id);
 }
 
 /* ---- behind the swap ---- */
@@ -281,9 +303,7 @@ static enum err_code finish_swapped(struct restore *r, struct operation *op, enu
                                     struct err *err)
 {
     if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
-        code = reconnect(r, err);
-        if (code == ERR_OK)
-            code = owner_add_connection(r->control, op, db_id(r->control), err);
+        code = come_back(r, op, err);
         if (code == ERR_OK)
             code = finish_steps(r, op, true, err);
     }
@@ -291,7 +311,7 @@ static enum err_code finish_swapped(struct restore *r, struct operation *op, enu
         return explain_unfinished(op, err);
     code = remove_staging(r, op, err);
     if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
-        code = reconnect(r, err);
+        code = come_back(r, op, err);
         if (code == ERR_OK)
             code = remove_staging(r, op, err);
     }
@@ -467,7 +487,7 @@ static enum err_code prepare(struct restore *r, struct err *err)
 
 static enum err_code begin(struct restore *r, struct err *err)
 {
-    enum err_code code = restoring_lock(r, &r->op, 0, err);
+    enum err_code code = takeover_lock(r->control, &r->op, 0, err);
     if (code == ERR_OK)
         code = owner_identify(r->control, r->arena, &r->op, err);
     if (code == ERR_OK)
@@ -491,6 +511,7 @@ static enum err_code take_end(struct restore *r, struct err *err)
     const struct manifest *m = input_manifest(&r->input);
     enum err_code code = ERR_OK;
     r->op.server = m->server.version;
+    r->op.archive_run = m->run_id;
     if (!r->input.stream || m->format >= 2)
         return ERR_OK;
     code = targets_add_schemas(&r->targets, m, r->options, err);
@@ -533,18 +554,12 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
     if (!r->begun || r->op.swapped || r->op.unknown)
         return;
     if ((why == ERR_TIMEOUT || why == ERR_DB_LOST) && r->op.state == OPERATION_VERIFIED) {
-        err_hint(err,
-                 "; the verified tables are kept: the same command with --resume tries only the swap again, "
-                 "`dbsafe undo %s`"
-                 " clears them away",
-                 r->op.id);
+        restoring_keep(r, &r->op, why, err);
         return;
     }
     const struct remains_given given = restoring_given(r);
     struct err failed;
-    enum err_code code = reconnect(r, &failed);
-    if (code == ERR_OK && r->journalled)
-        code = owner_end_connections(r->control, &r->op, &failed);
+    enum err_code code = r->journalled ? come_back(r, &r->op, &failed) : reconnect(r, &failed);
     if (code == ERR_OK)
         code = r->journalled ? restoring_clear(r, &r->op, &failed)
                              : remains_drop(r->control, &r->op, &given, &failed);
@@ -581,7 +596,8 @@ static enum err_code restore_fresh(struct restore *r, struct restore_result *res
         code = restoring_swap(r, &r->op, err);
     if (code == ERR_OK)
         restoring_report(&r->op, result);
-    else
+    result->proves = code == ERR_OK && result->verified;
+    if (code != ERR_OK)
         clean_up(r, code, err);
     return code;
 }

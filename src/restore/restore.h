@@ -42,6 +42,7 @@ struct restore_result {
     uint64_t rows;
     bool verified; /* every restored table's content checksum was compared */
     bool swapped;
+    bool proves; /* they were compared with this archive, and not with one that had its name before */
 };
 
 /* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ERR_TIMEOUT, ...: live tables are unchanged, staging was removed. */

@@ -29,14 +29,17 @@ struct restore {
 const char *restoring_wishes(struct restore *r);
 struct remains_given restoring_given(const struct restore *r);
 struct swap_options restoring_swap_options(const struct restore *r);
-/* Takes the locks of all schemas that op works on. */
-enum err_code restoring_lock(struct restore *r, const struct operation *op, unsigned wait_s, struct err *err);
 /* Plans and carries out the swap of a verified staging, and everything behind it. */
 enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err);
 /* Everything behind a swap that is done. */
 enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err);
 /* Removes all that an unswapped operation left, journal included. */
 enum err_code restoring_clear(struct restore *r, struct operation *op, struct err *err);
+/* Takes back what steps before the swap have done; the staging tables stay.  cancelled: also when the run
+ * is. */
+enum err_code restoring_take_back(struct restore *r, struct operation *op, bool cancelled, struct err *err);
+/* After a swap that was not done: the staging tables stay for --resume, live databases are as they were. */
+void restoring_keep(struct restore *r, struct operation *op, enum err_code why, struct err *err);
 void restoring_report(const struct operation *op, struct restore_result *result);
 
 /* Looks for unfinished restores: tells of them, or with --resume finishes the newest.  *finished: by that the

@@ -1,6 +1,7 @@
 #include "restore/schemas.h"
 
 #include "db/catalog.h"
+#include "db/grants.h"
 #include "db/quote.h"
 
 #include <string.h>
@@ -56,9 +57,25 @@ enum err_code schemas_make(struct db_conn *c, const struct schema_change *change
     return code;
 }
 
-/* One statement finds out and is no more than a hint: what came in between would be dropped too, so the
- * schema must be one that this operation (or the one that it undoes) made. */
-static enum err_code drop_if_empty(struct db_conn *c, const char *schema, struct err *err)
+/* Routines and events of others are invisible to an account without privileges on them. */
+static enum err_code sees_all(struct db_conn *c, const char *schema, bool *all, struct err *err)
+{
+    static const enum privilege routines[] = {PRIV_EXECUTE, PRIV_ALTER_ROUTINE, PRIV_CREATE_ROUTINE};
+    struct grants *g;
+    *all = false;
+    enum err_code code = grants_read(c, &g, err);
+    if (code != ERR_OK)
+        return code;
+    bool sees_routines = grants_have(g, PRIV_SELECT, "mysql", "proc");
+    for (size_t i = 0; i < sizeof routines / sizeof routines[0]; i++)
+        sees_routines |= grants_have(g, routines[i], schema, NULL);
+    *all = sees_routines && grants_have(g, PRIV_EVENT, schema, NULL);
+    grants_free(g);
+    return ERR_OK;
+}
+
+/* *empty: nothing is in it that this account can see. */
+static enum err_code looks_empty(struct db_conn *c, const char *schema, bool *empty, struct err *err)
 {
     struct buf sql, left;
     buf_init(&sql, SQL_MAX_BYTES);
@@ -71,15 +88,47 @@ static enum err_code drop_if_empty(struct db_conn *c, const char *schema, struct
     db_quote_text(&sql, schema);
     buf_put(&sql, ")");
     enum err_code code = db_scalar(c, buf_cstr(&sql), &left, NULL, err);
-    if (code == ERR_OK && strcmp(buf_cstr(&left), "0") == 0) {
-        buf_clear(&sql);
-        buf_put(&sql, "DROP DATABASE IF EXISTS ");
-        db_quote_name(&sql, schema);
-        code = db_exec(c, buf_cstr(&sql), err);
-    }
+    *empty = code == ERR_OK && strcmp(buf_cstr(&left), "0") == 0;
     buf_free(&sql);
     buf_free(&left);
     return code;
+}
+
+static enum err_code drop(struct db_conn *c, const char *schema, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, SQL_MAX_BYTES);
+    buf_put(&sql, "DROP DATABASE IF EXISTS ");
+    db_quote_name(&sql, schema);
+    enum err_code code = db_exec(c, buf_cstr(&sql), err);
+    buf_free(&sql);
+    return code;
+}
+
+/* What comes in between would be dropped too, so the schema must be one that this operation (or the one that
+ * it undoes) made. */
+static enum err_code drop_if_empty(const struct run *run, struct db_conn *c, const char *schema,
+                                   struct err *err)
+{
+    struct arena *arena = arena_new();
+    struct schema_defaults now;
+    bool empty = false, all = false;
+    enum err_code code = schemas_read(c, arena, schema, &now, err);
+    bool is_there = code == ERR_OK && now.charset;
+    arena_free(arena);
+    if (is_there)
+        code = looks_empty(c, schema, &empty, err);
+    if (code == ERR_OK && empty)
+        code = sees_all(c, schema, &all, err);
+    if (code != ERR_OK || !empty)
+        return code;
+    if (all)
+        return drop(c, schema, err);
+    log_warn(run->log,
+             "database %s, which dbsafe made, stays: it looks empty, but this account would not see the"
+             " routines and events of others there (GRANT EXECUTE, EVENT ON `%s`.*)",
+             schema, schema);
+    return ERR_OK;
 }
 
 static enum err_code alter(struct db_conn *c, const char *schema, const struct schema_defaults *wanted,
@@ -102,14 +151,16 @@ static enum err_code alter(struct db_conn *c, const char *schema, const struct s
     return code;
 }
 
-enum err_code schemas_set(struct db_conn *c, const struct schema_change *change, struct err *err)
+enum err_code schemas_set(const struct run *run, struct db_conn *c, const struct schema_change *change,
+                          struct err *err)
 {
     return change->after.charset ? alter(c, change->schema, &change->after, err)
-                                 : drop_if_empty(c, change->schema, err);
+                                 : drop_if_empty(run, c, change->schema, err);
 }
 
-enum err_code schemas_take_back(struct db_conn *c, const struct schema_change *change, struct err *err)
+enum err_code schemas_take_back(const struct run *run, struct db_conn *c, const struct schema_change *change,
+                                struct err *err)
 {
     return change->before.charset ? alter(c, change->schema, &change->before, err)
-                                  : drop_if_empty(c, change->schema, err);
+                                  : drop_if_empty(run, c, change->schema, err);
 }

@@ -17,9 +17,12 @@ bool schemas_equal(const struct schema_defaults *a, const struct schema_defaults
 
 /* Creates the schema with the defaults that it shall have. */
 enum err_code schemas_make(struct db_conn *c, const struct schema_change *change, struct err *err);
-/* Gives it these defaults; or, when it is to go, drops it if nothing is left in it. */
-enum err_code schemas_set(struct db_conn *c, const struct schema_change *change, struct err *err);
+/* Gives it these defaults; or, when it is to go, drops it if nothing is left in it; it stays, and a
+ * warning says so, where the account does not see all that could be. */
+enum err_code schemas_set(const struct run *run, struct db_conn *c, const struct schema_change *change,
+                          struct err *err);
 /* As it was before: what this operation made goes if nothing is in it. */
-enum err_code schemas_take_back(struct db_conn *c, const struct schema_change *change, struct err *err);
+enum err_code schemas_take_back(const struct run *run, struct db_conn *c, const struct schema_change *change,
+                                struct err *err);
 
 #endif

@@ -177,7 +177,7 @@ static enum err_code run_step(struct work *w, const struct step *s, struct err *
     case STEP_DROP_OBJECT:
         return definition_drop(maker, &op->made[s->subject], err);
     case STEP_SET_SCHEMA:
-        return schemas_set(maker, &op->schema_changes[s->subject], err);
+        return schemas_set(w->run, maker, &op->schema_changes[s->subject], err);
     case STEP_CHECK:
         return check_made(w->run, maker, op, err);
     case STEP_SWAP: /* in its own way */
@@ -206,6 +206,13 @@ static struct patience patience_of(struct work *w)
     return p;
 }
 
+/* The locks on the databases go with the control connection: a step that nobody guards is not begun. */
+static enum err_code run_guarded(struct work *w, const struct step *s, struct err *err)
+{
+    enum err_code code = db_exec(w->control, "DO 0", err);
+    return code == ERR_OK ? run_step(w, s, err) : code;
+}
+
 /* Tries a step until others let go of what it needs. */
 static enum err_code run_patiently(struct work *w, unsigned i, struct err *err)
 {
@@ -215,7 +222,7 @@ static enum err_code run_patiently(struct work *w, unsigned i, struct err *err)
     log_debug(w->run->log, "step %u of %u: %s", i + 1, w->op->step_count, s->what);
     enum err_code code = fault_at(s->kind, err);
     while (code == ERR_OK) {
-        code = run_step(w, s, err);
+        code = run_guarded(w, s, err);
         if (code != ERR_DB_RETRY)
             break;
         if (w->guard && clock_monotonic_ms(w->run->clock) - begun_ms > GUARD_MAX_MS) {
@@ -437,7 +444,7 @@ enum err_code steps_take_back(struct work *w, struct err *err)
         code = definition_plain(maker, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
         if (op->schema_changes[i].before.charset)
-            code = schemas_take_back(maker, &op->schema_changes[i], err);
+            code = schemas_take_back(w->run, maker, &op->schema_changes[i], err);
     return code;
 }
 
@@ -454,6 +461,6 @@ enum err_code steps_clear(struct work *w, struct err *err)
         code = sequences_drop_placeholder(maker, op, i, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
         if (!op->schema_changes[i].before.charset)
-            code = schemas_take_back(maker, &op->schema_changes[i], err);
+            code = schemas_take_back(w->run, maker, &op->schema_changes[i], err);
     return code;
 }

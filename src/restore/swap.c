@@ -8,6 +8,7 @@
 #include "restore/journal.h"
 #include "restore/owner.h"
 #include "restore/patience.h"
+#include "restore/takeover.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,13 +106,16 @@ static enum err_code ask_marker(const struct run *run, const struct db_params *p
         struct db_conn *c = NULL;
         enum err_code code = db_connect(params, NULL, &c, err);
         if (code == ERR_OK)
+            code = takeover_check(c, op, err);
+        if (code == ERR_OK)
             code = owner_end_connections(c, op, err);
         if (code == ERR_OK)
             code = journal_is_done(c, op, &op->swapped, err);
         db_close(c);
         if (code == ERR_OK)
             return op->swapped ? ERR_OK : err_copy(err, &lost);
-        if (clock_monotonic_ms(run->clock) >= deadline || clock_backoff(200, run->cancel, NULL) != ERR_OK)
+        if (code == ERR_LOCKED || clock_monotonic_ms(run->clock) >= deadline ||
+            clock_backoff(200, run->cancel, NULL) != ERR_OK)
             break;
     }
     op->unknown = true;

@@ -12,13 +12,12 @@
 #include "restore/steps.h"
 #include "restore/swap.h"
 #include "restore/swap_plan.h"
+#include "restore/takeover.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LOCK_WAIT_S 5
 
 /* ---- what there is ---- */
 
@@ -26,7 +25,7 @@
 static enum err_code connect_control(struct undo *u, struct cancel *cancel, struct err *err)
 {
     enum err_code code = db_connect(u->params, cancel, &u->control, err);
-    return code == ERR_OK ? session_lock_wait(u->control, LOCK_WAIT_S, err) : code;
+    return code == ERR_OK ? session_lock_wait(u->control, UNDO_LOCK_WAIT_S, err) : code;
 }
 
 enum err_code undoing_open(struct undo *u, const struct run *run, const struct db_params *db,
@@ -75,23 +74,19 @@ enum err_code undoing_find(struct undo *u, const char *id, struct operation **ou
     return err_set(err, ERR_NOT_FOUND, "undo: there is nothing to put back on %s", db_target(u->control));
 }
 
-enum err_code undoing_lock(struct undo *u, const struct operation *op, struct err *err)
-{
-    enum err_code code = ERR_OK;
-    for (unsigned i = 0; code == ERR_OK && i < op->exchange_count; i++)
-        if (i == 0 || strcmp(op->exchanges[i].schema, op->exchanges[i - 1].schema) != 0)
-            code = owner_lock_schema(u->control, op->exchanges[i].schema, LOCK_WAIT_S, err);
-    for (unsigned i = 0; code == ERR_OK && i < op->schema_change_count; i++)
-        code = owner_lock_schema(u->control, op->schema_changes[i].schema, LOCK_WAIT_S, err);
-    return code;
-}
-
 /* A new control connection after a cancellation or loss. */
 static enum err_code reconnect(struct undo *u, struct err *err)
 {
     db_close(u->control);
     u->control = NULL;
     return connect_control(u, NULL, err);
+}
+
+/* With the connection the locks were lost: the work goes on with them, or not at all. */
+static enum err_code come_back(struct undo *u, struct operation *op, struct err *err)
+{
+    enum err_code code = reconnect(u, err);
+    return code == ERR_OK ? takeover(u->control, u->arena, op, UNDO_LOCK_WAIT_S, err) : code;
 }
 
 static struct swap_options swap_options_of(const struct undo *u)
@@ -237,21 +232,15 @@ static enum err_code plan_steps_back(struct undo *u, const struct operation *old
 
 /* ---- operations whose process died ---- */
 
-/* Ends what still works for it, takes its locks, and reads what it was about; op->swapped tells how far it
- * came.
- */
+/* Becomes its owner, and reads what it was about; op->swapped tells how far it came. */
 static enum err_code take_over(struct undo *u, struct operation *op, struct err *err)
 {
-    enum err_code code = owner_is_elsewhere(op) ? undoing_lock(u, op, err) : ERR_OK;
+    enum err_code code = journal_read_plan(u->control, u->arena, op, err);
     if (code == ERR_OK)
-        code = owner_end_connections(u->control, op, err);
-    if (code == ERR_OK)
-        code = undoing_lock(u, op, err);
-    if (code == ERR_OK)
+        code = takeover(u->control, u->arena, op, UNDO_LOCK_WAIT_S, err);
+    if (code == ERR_OK) /* read again: now nobody changes it */
         code = journal_is_done(u->control, op, &op->swapped, err);
-    if (code == ERR_OK)
-        code = journal_read_plan(u->control, u->arena, op, err);
-    return code == ERR_OK ? owner_add_connection(u->control, op, db_id(u->control), err) : code;
+    return code == ERR_OK ? journal_read_plan(u->control, u->arena, op, err) : code;
 }
 
 /* Takes back what was prepared, and drops all that is left. */
@@ -304,14 +293,15 @@ static enum err_code clear_unswapped(struct undo *u, struct operation *op, struc
 static enum err_code settle_old(struct undo *u, struct operation *old, struct err *err)
 {
     enum err_code code;
-    if (old->state >= OPERATION_SWAPPED) {
-        code = journal_read_plan(u->control, u->arena, old, err);
-        return code == ERR_OK ? undoing_lock(u, old, err) : code;
-    }
-    if (owner_is_alive(old))
+    bool settled = old->state >= OPERATION_SWAPPED;
+    if (!settled && owner_is_alive(old))
         return err_set(err, ERR_LOCKED, "undo %s: it is still running on this host", old->id);
+    if (settled || u->options->dry_run) {
+        code = journal_read_plan(u->control, u->arena, old, err);
+        return code == ERR_OK ? takeover_lock(u->control, old, UNDO_LOCK_WAIT_S, err) : code;
+    }
     code = take_over(u, old, err);
-    if (code != ERR_OK || u->options->dry_run)
+    if (code != ERR_OK)
         return code;
     log_info(u->run->log, "what is behind the swap of %s was not all done: its tables are settled first",
              old->id);
@@ -343,9 +333,7 @@ static enum err_code finish_swapped(struct undo *u, struct operation *old, struc
                                     enum err_code code, struct err *err)
 {
     if (cancel_fired(u->run->cancel) || code == ERR_DB_LOST) {
-        code = reconnect(u, err);
-        if (code == ERR_OK)
-            code = owner_add_connection(u->control, op, db_id(u->control), err);
+        code = come_back(u, op, err);
         if (code == ERR_OK)
             code = finish_steps(u, op, false, true, err);
     }
@@ -356,7 +344,7 @@ static enum err_code finish_swapped(struct undo *u, struct operation *old, struc
     struct err late;
     code = drop_old(u, old, op, &late);
     if (cancel_fired(u->run->cancel) || code == ERR_DB_LOST) {
-        code = reconnect(u, &late);
+        code = come_back(u, op, &late);
         if (code == ERR_OK)
             code = drop_old(u, old, op, &late);
     }
@@ -385,7 +373,7 @@ static enum err_code prepare_swap(struct undo *u, struct operation *op, struct e
 static void clear_failed(struct undo *u, struct operation *op)
 {
     struct err failed;
-    enum err_code code = reconnect(u, &failed);
+    enum err_code code = come_back(u, op, &failed);
     if (code == ERR_OK)
         code = clear(u, op, &failed);
     if (code != ERR_OK)

@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "db/catalog.h"
 #include "restore/journal_plan.h"
+#include "restore/takeover.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +143,7 @@ static enum err_code purge_one(struct undo *u, struct operation *op, bool dry_ru
         return ERR_OK;
     if (undoing_was_undone(u, op))
         op->state = OPERATION_UNDONE;
-    enum err_code code = undoing_lock(u, op, err);
+    enum err_code code = takeover_lock(u->control, op, UNDO_LOCK_WAIT_S, err);
     if (code == ERR_OK)
         code = remains_drop(u->control, op, &u->given, err);
     if (code != ERR_DB_RETRY)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- what was dumped ---- */
+
 struct looking {
     struct db_conn *c;
     const struct manifest *m;
@@ -129,6 +131,37 @@ static bool is_chosen(const struct looking *l, const struct manifest_object *o, 
     return t && chosen[t->number - 1];
 }
 
+/* ---- what came ---- */
+
+static bool was_dumped(const struct manifest *m, const struct manifest_table *t, const char *trigger)
+{
+    for (unsigned i = 0; i < m->object_count; i++) {
+        const struct manifest_object *o = &m->objects[i];
+        if (o->kind == OBJECT_TRIGGER && strcmp(o->name, trigger) == 0 && strcmp(o->schema, t->schema) == 0 &&
+            text_equal(o->table, t->name))
+            return true;
+    }
+    return false;
+}
+
+/* A trigger that came changes what a table does as much as one that went; other new objects do not. */
+static enum err_code look_for_new_triggers(struct looking *l, const struct manifest_table *t, struct err *err)
+{
+    const struct manifest_object any = {.kind = OBJECT_TRIGGER, .schema = t->schema};
+    enum err_code code = list(l, &any, err);
+    for (unsigned i = 0; code == ERR_OK && i < l->count; i++) {
+        const struct catalog_object *is = &l->found[i];
+        const struct manifest_object o = {.schema = is->schema, .name = is->name};
+        if (text_equal(is->table, t->name) && !was_dumped(l->m, t, is->name))
+            add_problem(
+                l, &o,
+                arena_printf(l->arena,
+                             "the trigger of %s is not in the archive: it was made since, or left out",
+                             t->name));
+    }
+    return code;
+}
+
 enum err_code verify_live_objects(struct db_conn *c, const struct manifest *m, const bool *chosen,
                                   struct verify_result *result, struct err *err)
 {
@@ -137,6 +170,9 @@ enum err_code verify_live_objects(struct db_conn *c, const struct manifest *m, c
     for (unsigned i = 0; code == ERR_OK && i < m->object_count; i++)
         if (is_chosen(&l, &m->objects[i], chosen))
             code = look_at(&l, &m->objects[i], err);
+    for (unsigned i = 0; code == ERR_OK && m->format >= 2 && i < m->table_count; i++)
+        if (!chosen || chosen[m->tables[i].number - 1])
+            code = look_for_new_triggers(&l, &m->tables[i], err);
     arena_free(l.arena);
     return code;
 }

@@ -224,6 +224,7 @@ class Live(TestCase):
         ("SET sql_mode = ''; CREATE OR REPLACE PROCEDURE missing () SELECT * FROM no_such_table", "zoo.missing", "its sql_mode is ''"),
         ("SET NAMES latin1; CREATE OR REPLACE VIEW v_nobody AS SELECT 1 AS one", "zoo.v_nobody", "its character set is 'latin1'"),
         ("DROP TRIGGER t_third", "zoo.t_third", "the trigger is missing"),
+        ("CREATE TRIGGER t_new AFTER UPDATE ON watched FOR EACH ROW SET @x = 1", "zoo.t_new", "the trigger of watched is not in the archive"),
         ("SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'; DROP TRIGGER a_first; "
          "CREATE TRIGGER a_first BEFORE INSERT ON watched FOR EACH ROW INSERT INTO log (what) VALUES (CONCAT('first ', NEW.id))",
          "zoo.a_first", "in another order"),
@@ -249,7 +250,10 @@ class Live(TestCase):
                 s.load("zoo.sql")
         s.load("USE zoo;\nDROP VIEW v_nobody;\n")
         s.dbsafe("verify", path, "--live", "--tables", "watched")  # its triggers only
-        s.load("USE zoo;\nDROP TRIGGER t_third;\n")
+        s.load("USE zoo;\nCREATE TRIGGER t_new AFTER UPDATE ON watched FOR EACH ROW SET @x = 1;\n")
+        found = s.dbsafe("verify", path, "--live", "--tables", "watched", "--json", check=7).json["problems"]
+        self.assertEqual([(p["where"], p["what"]) for p in found], [("zoo.t_new", "the trigger of watched is not in the archive: it was made since, or left out")])
+        s.load("USE zoo;\nDROP TRIGGER t_new;\nDROP TRIGGER t_third;\n")
         s.dbsafe("verify", path, "--live", "--tables", "cage")
         s.dbsafe("verify", path, "--live", "--tables", "watched", check=7)
 

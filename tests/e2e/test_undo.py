@@ -141,6 +141,25 @@ class Undo(WorldCase):
         self.undo()
         self.assertEqual(self.live(), "new")
 
+    def test_a_database_in_which_others_may_have_something_stays(self):
+        """Routines and events that the account cannot see."""
+        s = self.server
+        few = ("SELECT, INSERT, CREATE, ALTER, DROP, TRIGGER, REFERENCES ON `w2`.*", "ALL ON `dbsafe\\_%`.*", "PROCESS ON *.*")
+        for more, goes in (((), False), (("EVENT ON `w2`.*",), False), (("CREATE ROUTINE, EVENT ON `w2`.*",), True), (("EXECUTE, EVENT ON *.*",), True)):
+            for holds in (True, False):
+                with self.subTest(more=more, holds=holds):
+                    account = s.account(*few, *more)
+                    s.dbsafe("restore", self.archive, "--tables", "world.tree", "--into", "w2", defaults_file=account)
+                    if holds:
+                        s.sql("CREATE PROCEDURE w2.precious () SELECT 1")
+                        s.sql("CREATE EVENT w2.e ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1")
+                    result = s.dbsafe("undo", defaults_file=account)
+                    stays = holds or not goes
+                    self.assertEqual(bool(s.sql("SHOW DATABASES LIKE 'w2'")), stays)
+                    self.assertEqual("database w2, which dbsafe made, stays" in result.err, not goes and not (holds and more))
+                    self.assertEqual(len(s.sql("SELECT 1 FROM information_schema.routines WHERE routine_schema = 'w2'")), holds)
+                    s.sql("DROP DATABASE IF EXISTS w2")
+
     def test_foreign_keys_after_it(self):
         s = self.server
         self.restore()
