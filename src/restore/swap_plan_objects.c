@@ -417,6 +417,26 @@ static void demand_for_key(struct planner *p, const struct foreign_key *k)
         demand(p, &references, k->parent_schema, k->parent_name);
 }
 
+/* RENAME takes CREATE and INSERT where a table comes to, ALTER and DROP where one leaves.  A table with
+ * triggers passes through its database under names of our own. */
+static void demand_for_exchange(struct planner *p, const struct exchange *x)
+{
+    static const struct need comes[] = {{PRIV_CREATE, "bring tables back"},
+                                        {PRIV_INSERT, "bring tables back"}},
+                             goes[] = {{PRIV_ALTER, "take tables away"}, {PRIV_DROP, "take tables away"}},
+                             unseen = {PRIV_TRIGGER, "see the triggers of a table that is taken away"};
+    const char *table = x->parks_in || x->parks_out ? NULL : x->name;
+    bool in = x->incoming_schema || !table, out = x->outgoing_schema || !table;
+    for (unsigned i = 0; i < 2; i++) {
+        if (in)
+            demand(p, &comes[i], x->schema, table);
+        if (out)
+            demand(p, &goes[i], x->schema, table);
+    }
+    if (x->outgoing_schema && x->kind == EXCHANGE_TABLE)
+        demand(p, &unseen, x->schema, table);
+}
+
 enum err_code swap_plan_privileges(struct planner *p, struct err *err)
 {
     unsigned before = p->refusals->count;
@@ -424,6 +444,8 @@ enum err_code swap_plan_privileges(struct planner *p, struct err *err)
     const char *own = own_account(p, err, &code);
     if (code != ERR_OK)
         return code;
+    for (unsigned i = 0; p->op->is_undo && i < p->op->exchange_count; i++) /* of a restore: preflight.h */
+        demand_for_exchange(p, &p->op->exchanges[i]);
     for (unsigned i = 0; i < p->op->made_count; i++)
         demand_for_object(p, i, own);
     for (unsigned i = 0; i < p->op->key_count; i++)

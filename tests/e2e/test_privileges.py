@@ -83,6 +83,16 @@ class Privileges(TestCase):
         self.assertEqual(archive.consistency["method"], "binlog-position")
         self.assertNotIn("only", archive.consistency["proof"])
 
+    def test_dump_lock_free_without_one(self):
+        """The next method is taken, or less is proved, and said."""
+        for privilege, rest in without(documented("dump", "lock-free")):
+            with self.subTest(privilege):
+                _, archive = self.dump(self.server.account(*documented("dump"), *rest))
+                if privilege == "PROCESS":
+                    self.assertIn("logged transactions only", archive.consistency["proof"])
+                else:
+                    self.assertNotEqual(archive.consistency["method"], "binlog-position")
+
     def test_by_a_role(self):
         """Privileges of a role count while it is active, for the ladder and for doctor."""
         s = self.server
@@ -224,6 +234,37 @@ class Programs(TestCase):
         self.server.dbsafe("undo", "--yes", defaults_file=account)
         self.assertEqual(differences(before, everything_in(self.server, "db")), [])
         self.try_without_one(True, set())
+
+    def test_undo(self):
+        """Also refused as a whole, before anything is put back."""
+        s = self.server
+        grants = documented("undo") + documented("undo", "objects")
+        self.set_out(True)
+        s.dbsafe("restore", self.path)
+        before = self.state()
+        for privilege, rest in without(grants):
+            with self.subTest(privilege):
+                undo = s.dbsafe("undo", "--yes", defaults_file=s.account(*rest), check=11 if privilege == "ALL" else 10)
+                self.assertEqual(self.state(), before)
+                self.assertIn(privilege if privilege != "ALL" else "there is nothing to put back", undo.err)
+        s.dbsafe("undo", "--yes", defaults_file=s.account(*grants))
+
+    def test_undo_of_what_was_not_there(self):
+        """What undo takes away needs no more than that."""
+        s = self.server
+        self.set_out(False)
+        s.dbsafe("restore", self.path)
+        s.dbsafe("undo", "--yes", defaults_file=s.account(*documented("undo"), *documented("undo", "objects")))
+        self.assertNotIn(("db",), s.sql("SHOW DATABASES"))
+
+    def test_verify_live(self):
+        self.set_out(False)
+        self.server.dbsafe("restore", self.path)
+        grants = documented("verify --live") + documented("verify --live", "objects")
+        self.server.dbsafe("verify", self.path, "--live", defaults_file=self.server.account(*grants))
+        for privilege, rest in without(grants):
+            with self.subTest(privilege):
+                verify = self.server.dbsafe("verify", self.path, "--live", check=(4, 7), defaults_file=self.server.account(*rest))
 
     def test_views_of_other_databases(self):
         """Nobody makes a view of what he may not select from."""
