@@ -18,6 +18,7 @@ static const struct {
     [ERR_CONFIG] = {"ERR_CONFIG", 3, false, "configuration, credentials or keys"},
     [ERR_DB] = {"ERR_DB", 4, false, "database error"},
     [ERR_DB_LOST] = {"ERR_DB_LOST", 4, true, "database connection lost"},
+    [ERR_DB_DENIED] = {"ERR_DB_DENIED", 4, false, "database privilege missing"},
     [ERR_DB_RETRY] = {"ERR_DB_RETRY", 4, true, "deadlock or lock wait timeout"},
     [ERR_STORAGE] = {"ERR_STORAGE", 5, false, "storage error"},
     [ERR_NOSPACE] = {"ERR_NOSPACE", 5, false, "no space left"},

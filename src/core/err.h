@@ -22,6 +22,7 @@ enum err_code {
     ERR_CONFIG,    /* configuration, credentials, keys */
     ERR_DB,        /* the database refused or failed */
     ERR_DB_LOST,   /* the connection to the database ended */
+    ERR_DB_DENIED, /* the account may not see what was to be read */
     ERR_DB_RETRY,  /* deadlock or lock wait timeout of one transaction */
     ERR_STORAGE,   /* folder, file, S3 */
     ERR_NOSPACE,   /* no space left where the archive is written */

@@ -3,6 +3,7 @@
 #include "db/charset.h"
 #include "db/create.h"
 #include "db/flavour.h"
+#include "db/grants.h"
 #include "db/quote.h"
 #include "db/sqlerror.h"
 
@@ -43,40 +44,22 @@ static bool is_gone(unsigned number)
 /* What shows the definition to an account that may not see it. */
 static enum err_code missing_privilege(struct db_conn *c, const struct catalog_object *o, struct err *err)
 {
-    struct flavour f = flavour_of(db_version(c));
-    const char *privileges = "SELECT", *everywhere = NULL;
-    struct buf on;
-    switch (o->kind) {
-    case CATALOG_VIEW:
-        privileges = "SELECT, SHOW VIEW";
-        break;
-    case CATALOG_TRIGGER:
-        privileges = "TRIGGER";
-        break;
-    case CATALOG_EVENT:
-        privileges = "EVENT";
-        break;
-    case CATALOG_SEQUENCE:
-        break;
-    default:
-        if (f.mariadb && f.version >= 110300)
-            privileges = "SHOW CREATE ROUTINE";
-        else if (!f.mariadb && f.version >= 80020)
-            privileges = "SHOW_ROUTINE", everywhere = "*.*";
-        else
-            everywhere = "mysql.proc";
-    }
-    buf_init(&on, QUERY_MAX_BYTES);
-    if (everywhere) {
-        buf_put(&on, everywhere);
+    static const char *const privileges[] = {[CATALOG_VIEW] = "SELECT, SHOW VIEW",
+                                             [CATALOG_SEQUENCE] = "SELECT",
+                                             [CATALOG_TRIGGER] = "TRIGGER",
+                                             [CATALOG_EVENT] = "EVENT"};
+    struct buf grant;
+    buf_init(&grant, QUERY_MAX_BYTES);
+    if (o->kind < sizeof privileges / sizeof privileges[0] && privileges[o->kind]) {
+        buf_putf(&grant, "%s ON ", privileges[o->kind]);
+        grants_put_database(o->schema, &grant);
     } else {
-        db_quote_name(&on, o->schema);
-        buf_put(&on, ".*");
+        grants_put_show_routine(flavour_of(db_version(c)), o->schema, &grant);
     }
     enum err_code code = err_set(
-        err, ERR_DB, "read the definition of %s %s.%s: this account may not see it; GRANT %s ON %s shows it",
-        SHOWS[o->kind].what, o->schema, o->name, privileges, buf_cstr(&on));
-    buf_free(&on);
+        err, ERR_DB_DENIED, "read the definition of %s %s.%s: this account may not see it; GRANT %s shows it",
+        SHOWS[o->kind].what, o->schema, o->name, buf_cstr(&grant));
+    buf_free(&grant);
     return code;
 }
 

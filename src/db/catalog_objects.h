@@ -46,7 +46,7 @@ struct catalog_definition {
  * runs it.  What the server prints does not always: names, definers and comments that it mixes in, in another
  * character set or with escapes that the sql_mode does not read, are written anew.  Changes the session's
  * current database.
- * ERR_NOT_FOUND: it is gone.  ERR_DB with the GRANT that is missing: the account may not see it.
+ * ERR_NOT_FOUND: it is gone.  ERR_DB_DENIED with the GRANT that is missing: the account may not see it.
  */
 enum err_code catalog_define(struct db_conn *c, struct arena *arena, const struct catalog_object *o,
                              struct catalog_definition *out, struct err *err);

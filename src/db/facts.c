@@ -79,5 +79,12 @@ enum err_code facts_read(struct db_conn *c, struct arena *arena, struct server_f
         code = read_names(c, arena,
                           "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_STATUS='ACTIVE'",
                           &out->plugins, err);
+    struct name_list keys = {0};
+    if (code == ERR_OK && out->flavour.mariadb)
+        code = read_names(c, arena,
+                          "SELECT DISTINCT PLUGIN_TYPE FROM information_schema.PLUGINS WHERE "
+                          "PLUGIN_STATUS='ACTIVE' AND PLUGIN_TYPE='ENCRYPTION'",
+                          &keys, err);
+    out->has_keys = keys.count > 0;
     return code;
 }

@@ -25,6 +25,7 @@ struct server_facts {
     struct name_list collations, charsets;
     struct name_list engines; /* those that tables can have now */
     struct name_list plugins; /* active ones */
+    bool has_keys;            /* MariaDB: a plugin is active that has keys for encrypted tables */
 };
 
 enum err_code facts_read(struct db_conn *c, struct arena *arena, struct server_facts *out, struct err *err);

@@ -130,6 +130,18 @@ const char *flavour_position_statement(struct flavour f)
     return !f.mariadb && f.version >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
 }
 
+bool flavour_has_show_routine(struct flavour f)
+{
+    return f.mariadb ? f.version >= 110300 : f.version >= 80020;
+}
+
+const char *flavour_definer_privilege(struct flavour f)
+{
+    if (f.mariadb)
+        return "SET USER";
+    return f.version >= 80200 ? "SET_ANY_DEFINER" : f.version >= 80000 ? "SET_USER_ID" : "SUPER";
+}
+
 const char *flavour_foreign_keys_table(struct flavour f)
 {
     return !f.mariadb && f.version >= 80000 ? "INNODB_FOREIGN" : "INNODB_SYS_FOREIGN";

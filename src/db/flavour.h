@@ -61,6 +61,11 @@ const char *flavour_position_statement(struct flavour f);
 
 /* ---- catalogue ---- */
 
+/* There is a privilege that shows the text of other accounts' routines (MariaDB: on a database, MySQL: on
+ * everything); before that it takes SELECT on mysql.proc. */
+bool flavour_has_show_routine(struct flavour f);
+/* The privilege to make objects for other definers, as GRANT has it. */
+const char *flavour_definer_privilege(struct flavour f);
 /* The table of information_schema with InnoDB's own view of foreign keys; it takes PROCESS. */
 const char *flavour_foreign_keys_table(struct flavour f);
 /* The one with InnoDB's numbers of tables; it takes PROCESS. */

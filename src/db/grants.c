@@ -31,6 +31,7 @@ static const struct {
     [PRIV_CREATE_ROUTINE] = {"CREATE ROUTINE", NULL},
     [PRIV_ALTER_ROUTINE] = {"ALTER ROUTINE", NULL},
     [PRIV_EXECUTE] = {"EXECUTE", NULL},
+    [PRIV_SHOW_ROUTINE] = {"SHOW_ROUTINE", "SHOW CREATE ROUTINE"},
     [PRIV_PROCESS] = {"PROCESS", NULL},
     [PRIV_RELOAD] = {"RELOAD", NULL},
     [PRIV_FLUSH_TABLES] = {"FLUSH_TABLES", NULL},
@@ -298,8 +299,19 @@ bool grants_name_roles(const struct grants *g)
     return g->roles;
 }
 
+bool grants_show_routines(const struct grants *g, struct flavour f, const char *schema)
+{
+    bool privilege =
+        flavour_has_show_routine(f) && grants_have(g, PRIV_SHOW_ROUTINE, f.mariadb ? schema : NULL, NULL);
+    if (f.mariadb || f.version < 80000)
+        return privilege || grants_have(g, PRIV_SELECT, "mysql", "proc");
+    return privilege || grants_have(g, PRIV_SELECT, NULL, NULL);
+}
+
+/* ---- statements ---- */
+
 /* % and _ in the name of a grant's database stand for others. */
-static void put_database(const char *schema, struct buf *out)
+void grants_put_database(const char *schema, struct buf *out)
 {
     char *escaped = xmalloc(2 * strlen(schema) + 1), *w = escaped;
     for (const char *r = schema; *r; r++) {
@@ -309,15 +321,32 @@ static void put_database(const char *schema, struct buf *out)
     }
     *w = '\0';
     db_quote_name(out, escaped);
+    buf_put(out, ".*");
     free(escaped);
 }
 
-void grants_put_statement(const struct grants *g, const char *privileges, const char *schema, struct buf *out)
+void grants_put_show_routine(struct flavour f, const char *schema, struct buf *out)
+{
+    if (!flavour_has_show_routine(f)) {
+        buf_put(out, f.mariadb || f.version < 80000 ? "SELECT ON mysql.proc" : "SELECT ON *.*");
+        return;
+    }
+    buf_putf(out, "%s ON ", privilege_name(PRIV_SHOW_ROUTINE, f.mariadb));
+    if (f.mariadb)
+        grants_put_database(schema, out);
+    else
+        buf_put(out, "*.*");
+}
+
+void grants_put_statement(const struct grants *g, const char *privileges, const char *schema,
+                          const char *table, struct buf *out)
 {
     buf_putf(out, "GRANT %s ON ", privileges);
-    if (schema)
-        put_database(schema, out);
+    if (table) /* a pattern nowhere */
+        db_quote_pair(out, schema, table);
+    else if (schema)
+        grants_put_database(schema, out);
     else
-        buf_put(out, "*");
-    buf_putf(out, ".* TO %s", *g->account ? g->account : "...");
+        buf_put(out, "*.*");
+    buf_putf(out, " TO %s", *g->account ? g->account : "...");
 }

@@ -11,6 +11,7 @@
 #define DBSAFE_DB_GRANTS_H
 
 #include "db/conn.h"
+#include "db/flavour.h"
 
 enum privilege {
     PRIV_SELECT,
@@ -30,6 +31,7 @@ enum privilege {
     PRIV_CREATE_ROUTINE,
     PRIV_ALTER_ROUTINE,
     PRIV_EXECUTE,
+    PRIV_SHOW_ROUTINE, /* MariaDB 11.3; MySQL 8: on everything only */
     /* on everything only: */
     PRIV_PROCESS,
     PRIV_RELOAD,
@@ -60,9 +62,16 @@ const char *grants_account(const struct grants *g);
 /* Whether the account was given roles. One that is not active lends no privileges: SET DEFAULT ROLE helps. */
 bool grants_name_roles(const struct grants *g);
 
-/* Appends "GRANT <privileges> ON `schema`.* TO <account>", or ON *.* with schema NULL. */
+/* Whether the text of other accounts' routines in this database can be read. */
+bool grants_show_routines(const struct grants *g, struct flavour f, const char *schema);
+/* Appends "GRANT <privileges> ON `schema`.`table` TO <account>", ON `schema`.* with table NULL, or ON *.*
+ * with both NULL. */
 void grants_put_statement(const struct grants *g, const char *privileges, const char *schema,
-                          struct buf *out);
+                          const char *table, struct buf *out);
+/* Appends what a GRANT for all of a database stands on: "`schema`.*", whose name is no pattern. */
+void grants_put_database(const char *schema, struct buf *out);
+/* ... and for the text of routines in it: the privilege, " ON " and what it stands on. */
+void grants_put_show_routine(struct flavour f, const char *schema, struct buf *out);
 
 /* "LOCK TABLES": as both families understand it in GRANT, and as the family of that name calls it in
  * messages. */

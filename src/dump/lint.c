@@ -453,25 +453,26 @@ static void warn_unseen(const struct lint_input *in, const char *schema, const c
                                       what, grant));
 }
 
-void lint_unseen(const struct lint_input *in, const struct grants *g, bool mariadb)
+void lint_unseen(const struct lint_input *in, const struct grants *g, struct flavour f)
 {
     struct arena *arena = in->manifest->arena;
-    bool programs = grants_have(g, PRIV_SELECT, "mysql", "proc");
     for (unsigned i = 0; i < in->whole_count; i++) {
         const char *schema = in->whole[i];
-        struct buf quoted;
-        buf_init(&quoted, 4096);
-        db_quote_name(&quoted, schema);
-        const char *on = arena_printf(arena, "ON %s.*", buf_cstr(&quoted));
-        buf_free(&quoted);
+        struct buf on, routines;
+        buf_init(&on, 4096);
+        buf_init(&routines, 4096);
+        grants_put_database(schema, &on);
+        grants_put_show_routine(f, schema, &routines);
         if (!grants_have(g, PRIV_TRIGGER, schema, NULL))
-            warn_unseen(in, schema, "all triggers", arena_printf(arena, "TRIGGER %s", on));
+            warn_unseen(in, schema, "all triggers", arena_printf(arena, "TRIGGER ON %s", buf_cstr(&on)));
         if (!grants_have(g, PRIV_EVENT, schema, NULL))
-            warn_unseen(in, schema, "events", arena_printf(arena, "EVENT %s", on));
-        if (!programs && !grants_have(g, PRIV_EXECUTE, schema, NULL) &&
+            warn_unseen(in, schema, "events", arena_printf(arena, "EVENT ON %s", buf_cstr(&on)));
+        if (!grants_show_routines(g, f, schema) && !grants_have(g, PRIV_EXECUTE, schema, NULL) &&
             !grants_have(g, PRIV_ALTER_ROUTINE, schema, NULL) &&
             !grants_have(g, PRIV_CREATE_ROUTINE, schema, NULL))
-            warn_unseen(in, schema, "all routines", mariadb ? "SELECT ON mysql.proc" : "SHOW_ROUTINE ON *.*");
+            warn_unseen(in, schema, "all routines", buf_cstr(&routines));
+        buf_free(&on);
+        buf_free(&routines);
     }
 }
 
@@ -536,7 +537,7 @@ enum err_code lint_accounts(const struct lint_input *in, struct db_conn *c, stru
     if (code == ERR_OK)
         code = grants_read(c, &g, err);
     if (code == ERR_OK)
-        lint_unseen(in, g, flavour_of(db_version(c)).mariadb);
+        lint_unseen(in, g, flavour_of(db_version(c)));
     grants_free(g);
     return code;
 }

@@ -24,6 +24,6 @@ void lint_catalogue(const struct lint_input *in);
  * cannot see of the databases that are dumped whole. */
 enum err_code lint_accounts(const struct lint_input *in, struct db_conn *c, struct err *err);
 /* The second half of it, for what SHOW GRANTS says. */
-void lint_unseen(const struct lint_input *in, const struct grants *g, bool mariadb);
+void lint_unseen(const struct lint_input *in, const struct grants *g, struct flavour f);
 
 #endif

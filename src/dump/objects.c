@@ -348,7 +348,7 @@ static enum err_code define(struct objects *o, unsigned i, struct db_conn *c, st
         code = catalog_define(c, o->arena, object, d, err);
     if (code == ERR_NOT_FOUND)
         return vanished(object, "was planned", err);
-    if (code == ERR_DB)
+    if (code == ERR_DB || code == ERR_DB_DENIED)
         err_hint(err, "; --exclude leaves it out");
     if (code != ERR_OK)
         return err_wrap(err, "dump %s.%s", object->schema, object->name);

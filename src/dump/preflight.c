@@ -32,7 +32,8 @@ static const char *grant_text(struct looking *l, enum privilege p, const char *s
 {
     struct buf sql;
     buf_init(&sql, 4096);
-    grants_put_statement(l->grants, privilege_name(p, flavour_of(db_version(l->conn)).mariadb), schema, &sql);
+    grants_put_statement(l->grants, privilege_name(p, flavour_of(db_version(l->conn)).mariadb), schema, NULL,
+                         &sql);
     const char *text = arena_strdup(l->manifest->arena, buf_cstr(&sql));
     buf_free(&sql);
     return text;
@@ -129,8 +130,10 @@ enum err_code dump_preflight(const struct run *run, const struct db_params *db,
     enum err_code code = db_connect(db, run->cancel, &l.conn, err);
     if (code == ERR_OK)
         code = plan_make(run, l.conn, options, l.manifest, &l.plan, err);
-    if (code == ERR_REFUSED || (code == ERR_DB && l.conn)) { /* one of the findings */
-        findings_add(out, FINDING_REFUSAL, code == ERR_DB ? "privileges" : "fidelity", NULL, "%s", err->text);
+    if (code == ERR_REFUSED ||
+        ((code == ERR_DB || code == ERR_DB_DENIED) && l.conn)) { /* one of the findings */
+        findings_add(out, FINDING_REFUSAL, code == ERR_REFUSED ? "fidelity" : "privileges", NULL, "%s",
+                     err->text);
         code = ERR_OK;
     } else if (code == ERR_OK) {
         code = look(&l, estimate, err);

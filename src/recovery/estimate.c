@@ -397,7 +397,7 @@ enum err_code estimate_judge(const struct run *run, const struct estimate *e, in
 /* What the server would not let us do: then there is no estimate, and the command goes on. */
 static bool is_refusal(const struct run *run, enum err_code code)
 {
-    return (code == ERR_DB || code == ERR_REFUSED) && !cancel_fired(run->cancel);
+    return (code == ERR_DB || code == ERR_DB_DENIED || code == ERR_REFUSED) && !cancel_fired(run->cancel);
 }
 
 enum err_code estimate_run(const struct run *run, const struct db_params *db, struct source *src,

@@ -257,7 +257,8 @@ static enum err_code look_ahead(struct creating *c, struct err *err)
     struct point *p = c->point;
     steps_next(&c->out->steps, "looking at the way back");
     enum err_code code = restore_preflight(c->run, c->db, c->source, &options, &found, err);
-    if (code == ERR_DB) { /* what kept it from looking would keep a rollback from beginning */
+    if (code == ERR_DB ||
+        code == ERR_DB_DENIED) { /* what kept it from looking would keep a rollback from beginning */
         findings_add(&found, FINDING_REFUSAL, "rollback", NULL, "%s", err->text);
         code = ERR_OK;
     }

@@ -368,7 +368,7 @@ const struct manifest *input_manifest(const struct input *in)
 
 enum err_code input_explain(const struct input *in, enum err_code code, struct err *err)
 {
-    bool by_content = code == ERR_DB || code == ERR_REFUSED || code == ERR_NOT_FOUND;
+    bool by_content = code == ERR_DB || code == ERR_DB_DENIED || code == ERR_REFUSED || code == ERR_NOT_FOUND;
     if (!by_content || !in->is_odd)
         return code;
     err_hint(err, "; the archive is damaged: a .load.sql in it contradicts itself");

@@ -163,6 +163,19 @@ static void warn_of_old_name(struct choosing *k, const struct definition *d, con
     buf_free(&name);
 }
 
+/* What stands in a view without a database is found in its new one. */
+static const struct manifest_name *moved_uses(struct choosing *k, const struct manifest_object *o,
+                                              const char *schema)
+{
+    struct manifest_name *uses = arena_calloc(k->targets->arena, o->use_count + 1, sizeof *uses);
+    for (unsigned i = 0; i < o->use_count; i++) {
+        uses[i] = o->uses[i];
+        if (strcmp(uses[i].schema, o->schema) == 0)
+            uses[i].schema = schema;
+    }
+    return uses;
+}
+
 static enum err_code take_object(struct choosing *k, const struct manifest_object *o,
                                  const struct input_text *text, struct err *err)
 {
@@ -175,6 +188,8 @@ static enum err_code take_object(struct choosing *k, const struct manifest_objec
     if (o->db_collation)
         d->object.db_collation = collation_map_find(&k->targets->mapped, o->db_collation);
     bool moved = strcmp(schema, o->schema) != 0;
+    if (moved)
+        d->object.uses = moved_uses(k, o, schema);
     enum err_code code = rewrite(k, d, moved, false, err);
     const char *strange = code == ERR_OK ? named_original(k, d) : NULL;
     /* It would do its work twice, on the old database. */

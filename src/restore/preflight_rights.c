@@ -38,7 +38,7 @@ static const char *grant_on(const struct preflight *p, const char *privileges, c
 {
     struct buf sql;
     buf_init(&sql, 4096);
-    grants_put_statement(p->grants, privileges, schema, &sql);
+    grants_put_statement(p->grants, privileges, schema, NULL, &sql);
     const char *text = arena_strdup(p->arena, buf_cstr(&sql));
     buf_free(&sql);
     return text;

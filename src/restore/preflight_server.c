@@ -79,6 +79,24 @@ static void check_plugins(struct preflight *p, const struct target *t, const cha
     }
 }
 
+/* MariaDB prints the option as it was typed: `ENCRYPTED`=YES, `encrypted`='yes'. */
+static bool is_encrypted(const struct ddl *d)
+{
+    static const char option[] = "`encrypted`=";
+    const char *at = strcasestr(d->tail, option);
+    if (!at)
+        return false;
+    at += sizeof option - 1;
+    return strncasecmp(at + (*at == '\''), "yes", 3) == 0;
+}
+
+static void check_encryption(struct preflight *p, const struct target *t, const char *user)
+{
+    if (p->facts.flavour.mariadb && !p->facts.has_keys && is_encrypted(&t->ddl))
+        findings_add(p->out, FINDING_REFUSAL, "plugins", NULL,
+                     "%s is encrypted (ENCRYPTED=YES), and this server has no plugin with keys for it", user);
+}
+
 static bool has_upper_case(const char *name)
 {
     for (; *name; name++)
@@ -114,49 +132,85 @@ static void check_schemas(struct preflight *p)
     }
 }
 
+/* With --tables only what belongs to these tables does. */
+static bool comes_back(const struct preflight *p, const struct manifest_object *o)
+{
+    if (o->kind == OBJECT_TRIGGER)
+        return targets_find(p->targets, o->schema, o->table) != NULL;
+    return p->options->table_count == 0 && targets_map(p->targets, o->schema);
+}
+
 static void check_objects(struct preflight *p)
 {
-    for (unsigned i = 0; i < p->manifest->object_count && p->options->table_count == 0; i++) {
+    for (unsigned i = 0; i < p->manifest->object_count; i++) {
         const struct manifest_object *o = &p->manifest->objects[i];
+        if (!comes_back(p, o))
+            continue;
         const char *user = arena_printf(p->arena, "%s %s.%s", object_kind_name(o->kind), o->schema, o->name);
         if (o->collation)
             check_collation(p, o->collation, user);
         if (o->db_collation)
             check_collation(p, o->db_collation, user);
         check_charset(p, o->charset, user);
+        if (o->kind == OBJECT_VIEW)
+            check_name(p, targets_map(p->targets, o->schema), o->name);
     }
+    for (unsigned i = 0; i < p->targets->sequence_count; i++)
+        check_name(p, p->targets->sequences[i].schema, p->targets->sequences[i].name);
 }
 
 /* ---- settings ---- */
 
-/* Bytes of text of the largest row that is known: one that is a member of its own. */
-static uint64_t largest_row(const struct preflight *p)
+/* Bytes of text.  A row is at least as long as the rows of its member are on average, and at most as its
+ * member. */
+struct longest {
+    uint64_t least, most;
+    const struct target *of_least, *of_most;
+};
+
+static void look_at_member(const struct target *t, const struct manifest_member *m, struct longest *l)
 {
-    uint64_t largest = 0;
-    for (size_t i = 0; i < p->manifest->member_count; i++) {
-        const struct manifest_member *m = &p->manifest->members[i];
-        for (unsigned k = 0; m->rows == 1 && k < p->targets->count; k++)
-            if (p->targets->items[k].table->number == m->table && m->plain_length > largest)
-                largest = m->plain_length;
-    }
-    return largest;
+    uint64_t least = m->rows ? (m->plain_length - 1) / m->rows + 1 : 0;
+    if (least > l->least)
+        *l = (struct longest){least, l->most, t, l->of_most};
+    if (m->rows && m->plain_length > l->most)
+        *l = (struct longest){l->least, m->plain_length, l->of_least, t};
+}
+
+static struct longest longest_row(const struct preflight *p)
+{
+    const struct manifest *m = p->manifest;
+    const struct target **by_number = arena_calloc(p->arena, m->table_count + 1, sizeof *by_number);
+    struct longest l = {0};
+    for (unsigned i = 0; i < p->targets->count; i++)
+        by_number[p->targets->items[i].table->number] = &p->targets->items[i];
+    for (size_t i = 0; i < m->member_count; i++)
+        if (m->members[i].kind == MEMBER_DATA && by_number[m->members[i].table])
+            look_at_member(by_number[m->members[i].table], &m->members[i], &l);
+    return l;
 }
 
 static void check_loading(struct preflight *p)
 {
-    uint64_t largest = largest_row(p);
+    static const char raise[] =
+        "SET GLOBAL local_infile=ON (on RDS in the parameter group), or raise max_allowed_packet";
+    struct longest l = longest_row(p);
     if (p->facts.local_infile) {
         findings_add(p->out, FINDING_OK, "loading", NULL, "rows are loaded by LOAD DATA LOCAL");
         return;
     }
-    if (largest > p->facts.max_allowed_packet)
-        findings_add(
-            p->out, FINDING_REFUSAL, "loading",
-            "SET GLOBAL local_infile=ON (on RDS in the parameter group), or raise max_allowed_packet",
-            "a row has %" PRIu64
-            " bytes: with local_infile=OFF it must fit into a statement of max_allowed_packet, %" PRIu64
-            " bytes",
-            largest, p->facts.max_allowed_packet);
+    if (l.least > p->facts.max_allowed_packet)
+        findings_add(p->out, FINDING_REFUSAL, "loading", raise,
+                     "a row of %s.%s has %" PRIu64
+                     " bytes or more: with local_infile=OFF it must fit into a statement of "
+                     "max_allowed_packet, %" PRIu64 " bytes",
+                     l.of_least->table->schema, l.of_least->table->name, l.least,
+                     p->facts.max_allowed_packet);
+    else if (l.most > p->facts.max_allowed_packet)
+        findings_add(p->out, FINDING_WARNING, "loading", raise,
+                     "rows of up to %" PRIu64 " bytes may be in %s.%s: with local_infile=OFF one that is "
+                     "longer than max_allowed_packet, %" PRIu64 " bytes, would be refused while it is loaded",
+                     l.most, l.of_most->table->schema, l.of_most->table->name, p->facts.max_allowed_packet);
     else
         findings_add(
             p->out, FINDING_NOTE, "loading", "SET GLOBAL local_infile=ON (on RDS in the parameter group)",
@@ -189,6 +243,7 @@ void preflight_server(struct preflight *p)
         check_texts(p, t, user);
         check_engine(p, t, user);
         check_plugins(p, t, user);
+        check_encryption(p, t, user);
         check_name(p, t->schema, t->name);
     }
     check_schemas(p);

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define REFUSALS_MAX_BYTES ((size_t)1 << 20)
 
@@ -11,6 +12,18 @@ void refusals_begin(struct refusals *r)
     r->count = 0;
 }
 
+static bool is_said(struct refusals *r, const char *line)
+{
+    const char *text = buf_cstr(&r->text);
+    size_t n = strlen(line);
+    while ((text = strstr(text, "\n  "))) {
+        text += 3;
+        if (strncmp(text, line, n) == 0 && (text[n] == '\0' || text[n] == '\n'))
+            return true;
+    }
+    return false;
+}
+
 void refuse(struct refusals *r, const char *format, ...)
 {
     char line[1024];
@@ -18,6 +31,8 @@ void refuse(struct refusals *r, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    if (is_said(r, line))
+        return;
     r->count++;
     buf_addf(&r->text, NULL, "\n  %s", line);
 }

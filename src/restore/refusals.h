@@ -13,6 +13,7 @@ struct refusals {
 };
 
 void refusals_begin(struct refusals *r);
+/* The same reason is kept once. */
 void refuse(struct refusals *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* ERR_REFUSED with all reasons, or ERR_OK when there are none; releases r. */
 enum err_code refusals_end(struct refusals *r, const char *what, struct err *err);

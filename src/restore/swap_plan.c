@@ -21,6 +21,13 @@ void swap_plan_keep(struct planner *p, const struct definition *d)
     op->kept[op->kept_count++] = *d;
 }
 
+enum err_code swap_plan_unseen(struct planner *p, const struct err *err)
+{
+    if (!p->unseen)
+        p->unseen = arena_strdup(p->arena, err->text);
+    return ERR_OK;
+}
+
 /* ---- tables ---- */
 
 static enum err_code read_outgoing(struct planner *p, unsigned i, struct err *err)
@@ -31,6 +38,8 @@ static enum err_code read_outgoing(struct planner *p, unsigned i, struct err *er
     enum err_code code = keys_read_ddl(p->control, p->arena, x->schema, x->name, &p->outgoing[i], err);
     if (code == ERR_OK)
         code = definitions_of_table(p->now, x->schema, x->name, &triggers, &count, err);
+    if (code == ERR_DB_DENIED)
+        return swap_plan_unseen(p, err);
     for (unsigned k = 0; code == ERR_OK && k < count; k++)
         swap_plan_keep(p, &triggers[k]);
     x->parks_out = code == ERR_OK && count > 0;

@@ -79,6 +79,11 @@ static enum err_code compare_object(struct planner *p, unsigned i, struct err *e
         code = look_at_view_name(p, d, &broken, err);
     if (code == ERR_OK)
         code = definitions_read(p->now, d->object.kind, d->object.schema, d->object.name, &now, err);
+    if (code == ERR_DB_DENIED) { /* what it is like or not: to know takes what to replace it takes */
+        p->replaces[i] = d->text != NULL;
+        p->drops[i] = !d->text;
+        return swap_plan_unseen(p, err);
+    }
     if (code != ERR_OK)
         return code;
     now.object.broken = broken;
@@ -105,6 +110,8 @@ static enum err_code keep_lost_body(struct planner *p, unsigned i, struct err *e
             return ERR_OK;
     enum err_code code =
         definitions_read(p->now, OBJECT_PACKAGE_BODY, d->object.schema, d->object.name, &body, err);
+    if (code == ERR_DB_DENIED)
+        return swap_plan_unseen(p, err);
     if (code == ERR_OK && body.text)
         swap_plan_keep(p, &body);
     return code;
@@ -160,34 +167,54 @@ struct need {
     const char *why;
 };
 
+static bool is_own(const struct definition *d, const char *own)
+{
+    return d->object.definer && strcmp(d->object.definer, own) == 0;
+}
+
+static struct flavour flavour_here(const struct planner *p)
+{
+    return flavour_of(db_version(p->control));
+}
+
 static void demand(struct planner *p, const struct need *n, const char *schema, const char *table)
 {
-    struct buf on;
+    struct buf grant;
     if (grants_have(p->grants, n->privilege, schema, table))
         return;
-    buf_init(&on, 1024);
-    db_quote_name(&on, schema);
-    buf_put(&on, ".");
-    if (table)
-        db_quote_name(&on, table);
-    else
-        buf_put(&on, "*");
-    refuse(p->refusals, "this account may not %s: GRANT %s ON %s TO %s", n->why,
-           privilege_name(n->privilege, true), buf_cstr(&on), grants_account(p->grants));
-    buf_free(&on);
+    buf_init(&grant, 4096);
+    grants_put_statement(p->grants, privilege_name(n->privilege, flavour_here(p).mariadb), schema, table,
+                         &grant);
+    refuse(p->refusals, "this account may not %s: %s", n->why, buf_cstr(&grant));
+    buf_free(&grant);
 }
 
-/* Told once a schema and privilege: the first object that needs it. */
-static bool was_demanded(const struct planner *p, unsigned made, enum object_kind kind)
+/* What is made is read back, and compared; routines of the account itself are shown to it anyway. */
+static void demand_to_see_routines(struct planner *p, const struct definition *d, const char *own)
 {
-    for (unsigned i = 0; i < made; i++)
-        if (p->op->made[i].object.kind == kind &&
-            strcmp(p->op->made[i].object.schema, p->op->made[made].object.schema) == 0)
-            return true;
-    return false;
+    struct buf grant;
+    if (is_own(d, own) || grants_show_routines(p->grants, flavour_here(p), d->object.schema))
+        return;
+    buf_init(&grant, 4096);
+    grants_put_show_routine(flavour_here(p), d->object.schema, &grant);
+    refuse(p->refusals, "this account may not read routines of other definers back: GRANT %s TO %s",
+           buf_cstr(&grant), grants_account(p->grants));
+    buf_free(&grant);
 }
 
-static void demand_for_object(struct planner *p, unsigned i)
+/* No view is made by an account that may not read what it selects from. */
+static void demand_for_view(struct planner *p, const struct definition *d)
+{
+    static const struct need see = {PRIV_SHOW_VIEW, "read views back"},
+                             look = {PRIV_SELECT, "select what views select"};
+    demand(p, &see, d->object.schema, NULL);
+    demand(p, &look, d->object.schema, NULL);
+    for (unsigned i = 0; i < d->object.use_count; i++)
+        if (strcmp(d->object.uses[i].schema, d->object.schema) != 0)
+            demand(p, &look, d->object.uses[i].schema, d->object.uses[i].name);
+}
+
+static void demand_for_object(struct planner *p, unsigned i, const char *own)
 {
     static const struct need needs[OBJECT_KINDS][2] = {
         [OBJECT_PACKAGE] = {{PRIV_CREATE_ROUTINE, "create packages"},
@@ -204,12 +231,15 @@ static void demand_for_object(struct planner *p, unsigned i)
         [OBJECT_EVENT] = {{PRIV_EVENT, "create events"}, {PRIV_EVENT, "create events"}},
     };
     const struct definition *d = &p->op->made[i];
-    bool changes = d->object.kind == OBJECT_TRIGGER || p->makes[i] || p->replaces[i] || p->drops[i];
-    if (!changes || was_demanded(p, i, d->object.kind))
+    if (d->object.kind != OBJECT_TRIGGER && !p->makes[i] && !p->replaces[i] && !p->drops[i])
         return;
-    demand(p, &needs[d->object.kind][0], d->object.schema, NULL);
-    if (d->object.kind != OBJECT_EVENT && (d->object.kind == OBJECT_TRIGGER || !p->makes[i]))
-        demand(p, &needs[d->object.kind][1], d->object.schema, NULL);
+    /* What is new too is made by CREATE OR REPLACE, which takes both. */
+    for (unsigned k = 0; k < 2; k++)
+        demand(p, &needs[d->object.kind][k], d->object.schema, NULL);
+    if (d->object.kind == OBJECT_VIEW && d->text)
+        demand_for_view(p, d);
+    else if (d->object.kind <= OBJECT_PROCEDURE && d->text)
+        demand_to_see_routines(p, d, own);
 }
 
 /* "`app`@`%`" of SHOW GRANTS as an object's definer has it. */
@@ -225,7 +255,7 @@ static const char *own_account(struct planner *p, struct err *err, enum err_code
 
 static bool is_of_another(const struct definition *d, const char *own)
 {
-    return d->text && !(d->object.definer && strcmp(d->object.definer, own) == 0);
+    return d->text && !is_own(d, own);
 }
 
 static void refuse_definers(struct planner *p, const char *own)
@@ -244,9 +274,9 @@ static void refuse_definers(struct planner *p, const char *own)
     definition_describe(first, &name);
     refuse(p->refusals,
            "%u objects have another definer than this account (%s: %s), and it may not make any for others:"
-           " GRANT SET USER ON *.* TO %s, or say --definer current to make them its own",
+           " GRANT %s ON *.* TO %s, or say --definer current to make them its own",
            others, buf_cstr(&name), first->object.definer ? first->object.definer : "?",
-           grants_account(p->grants));
+           flavour_definer_privilege(flavour_here(p)), grants_account(p->grants));
     buf_free(&name);
 }
 
@@ -258,22 +288,18 @@ static void warn_of_kept_definers(const struct planner *p, const char *own)
     if (others)
         log_warn(p->run->log,
                  "%u of the objects that are replaced have another definer than this account, which may not"
-                 " make any for others: an undo needs another account, or GRANT SET USER ON *.* TO %s",
-                 others, grants_account(p->grants));
+                 " make any for others: an undo needs another account, or GRANT %s ON *.* TO %s",
+                 others, flavour_definer_privilege(flavour_here(p)), grants_account(p->grants));
 }
 
-static enum err_code check_definers(struct planner *p, struct err *err)
+static void check_definers(struct planner *p, const char *own)
 {
-    enum err_code code;
-    const char *own = own_account(p, err, &code);
-    if (code != ERR_OK || grants_have(p->grants, PRIV_SUPER, NULL, NULL) ||
-        grants_have(p->grants, PRIV_SET_USER, NULL, NULL))
-        return code;
+    if (grants_have(p->grants, PRIV_SUPER, NULL, NULL) || grants_have(p->grants, PRIV_SET_USER, NULL, NULL))
+        return;
     refuse_definers(p, own);
     /* Told once: by the first of two plans. */
     if (p->options->incoming)
         warn_of_kept_definers(p, own);
-    return ERR_OK;
 }
 
 /* As far as this account may look: an object whose definer is not there fails when it is used. */
@@ -391,15 +417,43 @@ static void demand_for_key(struct planner *p, const struct foreign_key *k)
         demand(p, &references, k->parent_schema, k->parent_name);
 }
 
+/* RENAME takes CREATE and INSERT where a table comes to, ALTER and DROP where one leaves.  A table with
+ * triggers passes through its database under names of our own. */
+static void demand_for_exchange(struct planner *p, const struct exchange *x)
+{
+    static const struct need comes[] = {{PRIV_CREATE, "bring tables back"},
+                                        {PRIV_INSERT, "bring tables back"}},
+                             goes[] = {{PRIV_ALTER, "take tables away"}, {PRIV_DROP, "take tables away"}},
+                             unseen = {PRIV_TRIGGER, "see the triggers of a table that is taken away"};
+    const char *table = x->parks_in || x->parks_out ? NULL : x->name;
+    bool in = x->incoming_schema || !table, out = x->outgoing_schema || !table;
+    for (unsigned i = 0; i < 2; i++) {
+        if (in)
+            demand(p, &comes[i], x->schema, table);
+        if (out)
+            demand(p, &goes[i], x->schema, table);
+    }
+    if (x->outgoing_schema && x->kind == EXCHANGE_TABLE)
+        demand(p, &unseen, x->schema, table);
+}
+
 enum err_code swap_plan_privileges(struct planner *p, struct err *err)
 {
+    unsigned before = p->refusals->count;
+    enum err_code code;
+    const char *own = own_account(p, err, &code);
+    if (code != ERR_OK)
+        return code;
+    for (unsigned i = 0; p->op->is_undo && i < p->op->exchange_count; i++) /* of a restore: preflight.h */
+        demand_for_exchange(p, &p->op->exchanges[i]);
     for (unsigned i = 0; i < p->op->made_count; i++)
-        demand_for_object(p, i);
+        demand_for_object(p, i, own);
     for (unsigned i = 0; i < p->op->key_count; i++)
         demand_for_key(p, &p->op->keys[i]);
-    enum err_code code = check_definers(p, err);
-    if (code == ERR_OK)
-        code = check_binary_log(p, err);
+    if (p->unseen && p->refusals->count == before) /* else its grant is among them */
+        refuse(p->refusals, "%s", p->unseen);
+    check_definers(p, own);
+    code = check_binary_log(p, err);
     return code == ERR_OK && (p->options->incoming || p->op->is_undo) ? warn_of_definers(p, err) : code;
 }
 

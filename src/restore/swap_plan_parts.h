@@ -21,9 +21,10 @@ struct planner {
     /* by exchange; without items where there is nothing */
     struct ddl *incoming, *outgoing;
     unsigned kept_cap, step_cap;
-    bool *replaces; /* by made: something of the name is there now, and is not the same */
-    bool *makes;    /* by made: nothing is there */
-    bool *drops;    /* by made: it is there, and is to go */
+    bool *replaces;     /* by made: something of the name is there now, and is not the same */
+    bool *makes;        /* by made: nothing is there */
+    bool *drops;        /* by made: it is there, and is to go */
+    const char *unseen; /* why something that is there could not be read by this account; NULL: all could */
 };
 
 /* Reads definitions and triggers of both sides; decides which tables park. */
@@ -46,6 +47,9 @@ void swap_plan_steps(struct planner *p);
 
 /* Whether objects of a changed schema are made under another collation than it has. */
 bool swap_plan_lends_collation(const struct planner *p, unsigned schema_change);
+/* Notes that err, an ERR_DB_DENIED, kept the plan from reading what is there: swap_plan_privileges refuses,
+ * with all else that this account may not. */
+enum err_code swap_plan_unseen(struct planner *p, const struct err *err);
 void swap_plan_keep(struct planner *p, const struct definition *d);
 
 #endif

@@ -81,6 +81,21 @@ class OtherServers(TestCase):
     def test_names_in_lower_case(self):
         self.refused(self.own_server(extra=["--lower-case-table-names=1"]), "shop.Orders has upper-case letters", "lower_case_table_names=1")
 
+    def test_names_of_views_and_sequences_in_lower_case(self):
+        s, server = self.server, self.own_server(extra=["--lower-case-table-names=1"])
+        for statement in ("CREATE VIEW names.Up AS SELECT 1 id", "CREATE SEQUENCE names.Up"):
+            with self.subTest(statement):
+                s.load(f"CREATE OR REPLACE DATABASE names;\n{statement};\nCREATE TABLE names.t (id INT);\n")
+                path = s.folder / "names.tar"
+                path.unlink(missing_ok=True)
+                s.dbsafe("dump", "names", "-o", path)
+                for command in ("doctor", "restore"):
+                    result = server.dbsafe(command, path, check=10)
+                    self.assertIn("names.Up has upper-case letters", result.out + result.err)
+                self.assertEqual(server.sql("SHOW DATABASES LIKE 'names'"), [])
+                server.dbsafe("restore", path, "--tables", "t")
+                server.sql("DROP DATABASE names")
+
     def test_all_reasons_at_once(self):
         server = self.own_server(extra=["--lower-case-table-names=1"])
         server.sql("CREATE DATABASE shop")

@@ -105,6 +105,24 @@ class SmallPackets(TestCase):
         self.assertEqual(self.digests("big"), self.before)
         self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), [])
 
+    def test_rows_that_share_a_member(self):
+        """How long they are at least follows from their number."""
+        s = self.server
+        s.sql("SET GLOBAL max_allowed_packet=64*1024*1024")
+        s.load("CREATE DATABASE pairs;\nCREATE TABLE pairs.t (id INT PRIMARY KEY, v LONGTEXT);\n"
+               "INSERT INTO pairs.t VALUES (1, REPEAT('x', 2 * 1024 * 1024)), (2, REPEAT('y', 2 * 1024 * 1024));\n")
+        path = s.folder / "pairs.tar"
+        s.dbsafe("dump", "pairs", "-o", path)
+        s.sql("SET GLOBAL local_infile=0")
+        s.sql("SET GLOBAL max_allowed_packet=1024*1024")
+        for command in ("doctor", "restore"):
+            result = s.dbsafe(command, path, check=10)
+            self.assertRegex(result.out + result.err, r"a row of pairs\.t has 209\d+ bytes or more")
+        s.sql("SET GLOBAL max_allowed_packet=3*1024*1024")
+        result = s.dbsafe("doctor", path)
+        self.assertRegex(result.out, r"WARNING +loading .*pairs\.t")
+        s.dbsafe("restore", path, "--into", "pairs_copy")
+
     def test_insert_with_room(self):
         s = self.server
         s.sql("SET GLOBAL local_infile=0")

@@ -7,10 +7,12 @@ static void exit_statuses_are_the_documented_ones(void **state)
 {
     (void)state;
     static const int want[ERR_COUNT] = {
-        [ERR_OK] = 0,         [ERR_INTERNAL] = 1, [ERR_NOMEM] = 1,    [ERR_USAGE] = 2,    [ERR_CONFIG] = 3,
-        [ERR_DB] = 4,         [ERR_DB_LOST] = 4,  [ERR_DB_RETRY] = 4, [ERR_STORAGE] = 5,  [ERR_NOSPACE] = 5,
-        [ERR_AWS] = 6,        [ERR_DIFFERS] = 7,  [ERR_DAMAGED] = 8,  [ERR_SNAPSHOT] = 9, [ERR_REFUSED] = 10,
-        [ERR_NOT_FOUND] = 11, [ERR_LOCKED] = 12,  [ERR_TIMEOUT] = 13, [ERR_SIGINT] = 130, [ERR_SIGTERM] = 143,
+        [ERR_OK] = 0,         [ERR_INTERNAL] = 1, [ERR_NOMEM] = 1,    [ERR_USAGE] = 2,
+        [ERR_CONFIG] = 3,     [ERR_DB] = 4,       [ERR_DB_LOST] = 4,  [ERR_DB_DENIED] = 4,
+        [ERR_DB_RETRY] = 4,   [ERR_STORAGE] = 5,  [ERR_NOSPACE] = 5,  [ERR_AWS] = 6,
+        [ERR_DIFFERS] = 7,    [ERR_DAMAGED] = 8,  [ERR_SNAPSHOT] = 9, [ERR_REFUSED] = 10,
+        [ERR_NOT_FOUND] = 11, [ERR_LOCKED] = 12,  [ERR_TIMEOUT] = 13, [ERR_SIGINT] = 130,
+        [ERR_SIGTERM] = 143,
     };
     for (int code = 0; code < ERR_COUNT; code++) {
         assert_int_equal(err_exit_status((enum err_code)code), want[code]);

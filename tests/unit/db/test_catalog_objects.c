@@ -139,18 +139,20 @@ static void what_is_gone_or_hidden_is_told_apart(void **state)
     check_failure("10.11.6-MariaDB", CATALOG_TRIGGER, "!1360 no such trigger", ERR_NOT_FOUND, "1360");
     check_failure("10.11.6-MariaDB", CATALOG_EVENT, "!1539 no such event", ERR_NOT_FOUND, "1539");
     check_failure("10.11.6-MariaDB", CATALOG_SEQUENCE, "!4091 no such sequence", ERR_NOT_FOUND, "4091");
-    check_failure("10.11.6-MariaDB", CATALOG_VIEW, "!1142 denied", ERR_DB,
+    check_failure("10.11.6-MariaDB", CATALOG_VIEW, "!1142 denied", ERR_DB_DENIED,
                   "GRANT SELECT, SHOW VIEW ON `s`.*");
-    check_failure("10.11.6-MariaDB", CATALOG_EVENT, "!1044 denied", ERR_DB, "GRANT EVENT ON `s`.*");
-    check_failure("10.11.6-MariaDB", CATALOG_TRIGGER, "!1142 denied", ERR_DB, "GRANT TRIGGER ON `s`.*");
-    check_failure("10.11.6-MariaDB", CATALOG_SEQUENCE, "!1142 denied", ERR_DB, "GRANT SELECT ON `s`.*");
-    check_failure("10.11.6-MariaDB", CATALOG_PROCEDURE, hidden, ERR_DB, "GRANT SELECT ON mysql.proc");
-    check_failure("11.4.2-MariaDB", CATALOG_PACKAGE_BODY, hidden, ERR_DB,
+    check_failure("10.11.6-MariaDB", CATALOG_EVENT, "!1044 denied", ERR_DB_DENIED, "GRANT EVENT ON `s`.*");
+    check_failure("10.11.6-MariaDB", CATALOG_TRIGGER, "!1142 denied", ERR_DB_DENIED,
+                  "GRANT TRIGGER ON `s`.*");
+    check_failure("10.11.6-MariaDB", CATALOG_SEQUENCE, "!1142 denied", ERR_DB_DENIED,
+                  "GRANT SELECT ON `s`.*");
+    check_failure("10.11.6-MariaDB", CATALOG_PROCEDURE, hidden, ERR_DB_DENIED, "GRANT SELECT ON mysql.proc");
+    check_failure("11.4.2-MariaDB", CATALOG_PACKAGE_BODY, hidden, ERR_DB_DENIED,
                   "GRANT SHOW CREATE ROUTINE ON `s`.*");
-    check_failure("8.0.36", CATALOG_FUNCTION, hidden, ERR_DB, "GRANT SHOW_ROUTINE ON *.*");
-    check_failure("5.7.44", CATALOG_FUNCTION, hidden, ERR_DB, "GRANT SELECT ON mysql.proc");
+    check_failure("8.0.36", CATALOG_FUNCTION, hidden, ERR_DB_DENIED, "GRANT SHOW_ROUTINE ON *.*");
+    check_failure("5.7.44", CATALOG_FUNCTION, hidden, ERR_DB_DENIED, "GRANT SELECT ON mysql.proc");
     check_failure("8.0.36", CATALOG_FUNCTION, "!1064 syntax", ERR_DB, "1064");
-    check_failure("8.0.36", CATALOG_FUNCTION, "", ERR_DB, "may not see it");
+    check_failure("8.0.36", CATALOG_FUNCTION, "", ERR_DB_DENIED, "may not see it");
 }
 
 /* Each server's bytes, and those that make the same object again. */

@@ -63,6 +63,10 @@ static void how_they_say_it(void **state)
     assert_string_equal(flavour_isolation_variable(flavour_of("5.7.19")), "tx_isolation");
     assert_string_equal(flavour_float_format(mariadb), "CAST(%s AS DOUBLE)");
     assert_string_equal(flavour_float_format(mysql), "%s*1e0");
+    assert_string_equal(flavour_definer_privilege(mariadb), "SET USER");
+    assert_string_equal(flavour_definer_privilege(mysql), "SET_USER_ID");
+    assert_string_equal(flavour_definer_privilege(flavour_of("8.2.0")), "SET_ANY_DEFINER");
+    assert_string_equal(flavour_definer_privilege(old), "SUPER");
     assert_string_equal(flavour_position_statement(mariadb), "SHOW MASTER STATUS");
     assert_string_equal(flavour_position_statement(old), "SHOW MASTER STATUS");
     assert_string_equal(flavour_position_statement(mysql), "SHOW MASTER STATUS");

@@ -191,8 +191,8 @@ static void master_user_of_rds(void **state)
                               "*.* TO `admin`@`%` WITH GRANT OPTION",
                               "GRANT `rds_superuser_role`@`%` TO `admin`@`%`", NULL});
     for (enum privilege p = 0; p < PRIV_COUNT; p++) {
-        bool want =
-            p != PRIV_SUPER && p != PRIV_BACKUP_ADMIN && p != PRIV_FLUSH_TABLES && p != PRIV_CONNECTION_ADMIN;
+        bool want = p != PRIV_SUPER && p != PRIV_BACKUP_ADMIN && p != PRIV_FLUSH_TABLES &&
+                    p != PRIV_CONNECTION_ADMIN && p != PRIV_SHOW_ROUTINE;
         if (grants_have(g, p, p < PRIV_PROCESS ? "shop" : NULL, NULL) != want)
             fail_msg("%s", privilege_name(p, false));
     }
@@ -207,13 +207,52 @@ static void statements_to_run(void **state)
     struct buf out;
     buf_init(&out, 1000);
     struct grants *g = grants_of((const char *const[]){"GRANT USAGE ON *.* TO `b`@`%`", NULL});
-    grants_put_statement(g, "SELECT, EVENT", "my_d`b%\\", &out);
+    grants_put_statement(g, "SELECT, EVENT", "my_d`b%\\", NULL, &out);
     assert_string_equal(buf_cstr(&out), "GRANT SELECT, EVENT ON `my\\_d``b\\%\\\\`.* TO `b`@`%`");
     buf_clear(&out);
-    grants_put_statement(g, "PROCESS", NULL, &out);
+    grants_put_statement(g, "PROCESS", NULL, NULL, &out);
     assert_string_equal(buf_cstr(&out), "GRANT PROCESS ON *.* TO `b`@`%`");
+    buf_clear(&out);
+    grants_put_statement(g, "SELECT", "my_db", "a_t", &out); /* no pattern, no escapes */
+    assert_string_equal(buf_cstr(&out), "GRANT SELECT ON `my_db`.`a_t` TO `b`@`%`");
     grants_free(g);
     buf_free(&out);
+}
+
+static void texts_of_routines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *version, *line;
+        bool shown;
+        const char *grant;
+    } known[] = {
+        {"10.11.6-MariaDB", "GRANT ALL PRIVILEGES ON `a_b`.* TO `u`@`%`", false, "SELECT ON mysql.proc"},
+        {"10.11.6-MariaDB", "GRANT SELECT ON `mysql`.`proc` TO `u`@`%`", true, "SELECT ON mysql.proc"},
+        {"10.11.6-MariaDB", "GRANT SELECT ON *.* TO `u`@`%`", true, "SELECT ON mysql.proc"},
+        {"11.4.2-MariaDB", "GRANT SHOW CREATE ROUTINE ON `a_b`.* TO `u`@`%`", true,
+         "SHOW CREATE ROUTINE ON `a\\_b`.*"},
+        {"11.4.2-MariaDB", "GRANT SELECT ON `mysql`.`proc` TO `u`@`%`", true,
+         "SHOW CREATE ROUTINE ON `a\\_b`.*"},
+        {"11.4.2-MariaDB", "GRANT SHOW CREATE ROUTINE ON `other`.* TO `u`@`%`", false,
+         "SHOW CREATE ROUTINE ON `a\\_b`.*"},
+        {"8.0.36", "GRANT SHOW_ROUTINE ON *.* TO `u`@`%`", true, "SHOW_ROUTINE ON *.*"},
+        {"8.0.36", "GRANT ALL PRIVILEGES ON `a_b`.* TO `u`@`%`", false, "SHOW_ROUTINE ON *.*"},
+        {"8.0.19", "GRANT SELECT ON *.* TO `u`@`%`", true, "SELECT ON *.*"},
+        {"5.7.44", "GRANT SELECT ON `mysql`.`proc` TO `u`@`%`", true, "SELECT ON mysql.proc"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct flavour f = flavour_of(known[i].version);
+        struct grants *g = grants_of((const char *const[]){known[i].line, NULL});
+        struct buf out;
+        buf_init(&out, 1000);
+        grants_put_show_routine(f, "a_b", &out);
+        if (grants_show_routines(g, f, "a_b") != known[i].shown)
+            fail_msg("%s: %s", known[i].version, known[i].line);
+        assert_string_equal(buf_cstr(&out), known[i].grant);
+        buf_free(&out);
+        grants_free(g);
+    }
 }
 
 static void words_of_both_families(void **state)
@@ -239,6 +278,7 @@ int main(void)
         cmocka_unit_test(roles_of_mariadb),
         cmocka_unit_test(master_user_of_rds),
         cmocka_unit_test(statements_to_run),
+        cmocka_unit_test(texts_of_routines),
         cmocka_unit_test(words_of_both_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

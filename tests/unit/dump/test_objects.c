@@ -114,7 +114,7 @@ static void hidden_ones_can_be_left_out(void **state)
     (void)state;
     add(CATALOG_PROCEDURE, "p");
     fake_db_answer("SHOW CREATE PROCEDURE ...", "p\t\t\\N\tutf8mb4\tutf8mb4_bin\tutf8mb4_bin\n");
-    assert_err(objects_define(&t.o, t.c, t.m, &t.err), ERR_DB, &t.err);
+    assert_err(objects_define(&t.o, t.c, t.m, &t.err), ERR_DB_DENIED, &t.err);
     assert_non_null(strstr(t.err.text, "--exclude"));
 }
 

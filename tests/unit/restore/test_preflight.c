@@ -161,6 +161,57 @@ static void what_the_server_lacks(void **state)
     end();
 }
 
+static void keys_of_encrypted_tables(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tail;
+        bool encrypted;
+    } known[] = {{"ENGINE=InnoDB `ENCRYPTED`=YES", true},
+                 {"ENGINE=InnoDB `encrypted`='yes'", true},
+                 {"ENGINE=InnoDB `ENCRYPTED`=NO", false},
+                 {"ENGINE=InnoDB COMMENT='encrypted=yes'", false}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        begin("mariadb-10.11-facts", "MariaDB", "10.11.6-MariaDB");
+        add_table("t", "InnoDB", PLAIN);
+        t.items[0].ddl.tail = known[i].tail;
+        look();
+        assert_found(known[i].encrypted ? "refusal" : "", "shop.t is encrypted");
+        findings_free(&t.found);
+        fake_db_answer("SELECT DISTINCT PLUGIN_TYPE...", "ENCRYPTION\n");
+        look();
+        assert_found("", "shop.t is encrypted");
+        end();
+    }
+}
+
+/* With --tables a trigger of one of them comes along. */
+static void collations_of_objects(void **state)
+{
+    (void)state;
+    begin("mariadb-10.11-facts", "MariaDB", "10.11.6-MariaDB");
+    add_table("t", "InnoDB", PLAIN);
+    t.objects[0] = (struct manifest_object){.kind = OBJECT_TRIGGER,
+                                            .schema = "shop",
+                                            .name = "tr",
+                                            .table = "t",
+                                            .collation = "utf8mb4_klingon_ci"};
+    t.objects[1] = (struct manifest_object){
+        .kind = OBJECT_VIEW, .schema = "shop", .name = "v", .collation = "utf8mb4_elvish_ci"};
+    t.manifest.object_count = 2;
+    look();
+    assert_found("refusal", "collation utf8mb4_klingon_ci (of trigger shop.tr)");
+    assert_found("refusal", "collation utf8mb4_elvish_ci (of view shop.v)");
+    t.options.table_count = 1;
+    look();
+    assert_found("refusal", "collation utf8mb4_klingon_ci (of trigger shop.tr)");
+    assert_found("", "elvish");
+    t.objects[0].table = "other";
+    look();
+    assert_fine();
+    end();
+}
+
 static void collations_can_be_mapped(void **state)
 {
     (void)state;
@@ -304,7 +355,18 @@ static void rows_and_packets(void **state)
         (struct manifest_member){.kind = MEMBER_DATA, .table = 1, .rows = 1000, .plain_length = 90000000};
     t.manifest.member_count = 2;
     look();
-    assert_found("refusal", "a row has 70000000 bytes");
+    assert_found("refusal", "a row of shop.t has 70000000 bytes or more");
+    t.members[0].rows = 4; /* 17500000 each, on average */
+    look();
+    assert_fine();
+    assert_found("warning", "rows of up to 90000000 bytes may be in shop.t");
+    t.members[1].rows = 1;
+    look();
+    assert_found("refusal", "a row of shop.t has 90000000 bytes or more");
+    t.members[0].plain_length = t.members[1].plain_length = 60000000;
+    look();
+    assert_fine();
+    assert_found("note", "rows are loaded by INSERT");
     fake_db_answer("SELECT @@global.sql_mode...", "STRICT_TRANS_TABLES\t/x/\telsewhere\t1\t0\t1048576\t0\n");
     look();
     assert_fine();
@@ -370,6 +432,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_in_the_way),
         cmocka_unit_test(what_the_server_lacks),
+        cmocka_unit_test(keys_of_encrypted_tables),
+        cmocka_unit_test(collations_of_objects),
         cmocka_unit_test(collations_can_be_mapped),
         cmocka_unit_test(mysql_into_mariadb),
         cmocka_unit_test(mariadb_into_mysql),

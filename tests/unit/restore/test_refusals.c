@@ -21,8 +21,12 @@ static void all_reasons_come_at_once(void **state)
     refusals_begin(&r);
     refuse(&r, "%s is a view", "shop.t");
     refuse(&r, "%d others", 3);
+    refuse(&r, "%s is a view", "shop.t");
+    refuse(&r, "%s is a", "shop.t");
     assert_err(refusals_end(&r, "restore", &err), ERR_REFUSED, &err);
-    assert_string_equal(err.text, "restore: refused, nothing was changed:\n  shop.t is a view\n  3 others");
+    assert_string_equal(
+        err.text, "restore: refused, nothing was changed:\n  shop.t is a view\n  3 others\n  shop.t is a");
+    assert_int_equal(r.count, 3);
 }
 
 static void long_reasons_do_not_burst(void **state)
@@ -35,7 +39,7 @@ static void long_reasons_do_not_burst(void **state)
     name[sizeof name - 1] = '\0';
     refusals_begin(&r);
     for (int i = 0; i < 2000; i++)
-        refuse(&r, "%s is in the way", name);
+        refuse(&r, "%d %s is in the way", i, name);
     assert_int_equal(r.count, 2000);
     assert_err(refusals_end(&r, "undo", &err), ERR_REFUSED, &err);
 }
