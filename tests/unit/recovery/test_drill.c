@@ -4,6 +4,7 @@
 #include "support/test.h"
 
 #include "archive/reader.h"
+#include "archive/name.h"
 #include "recovery/drill.h"
 
 #include <jansson.h>
