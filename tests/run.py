@@ -88,7 +88,11 @@ def worker(path, pattern, channel, limit):
     """In a process of its own: runs the tests of one file."""
     faulthandler.enable()
     faulthandler.dump_traceback_later(limit, exit=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-ups: servers end
+
+    def end(*_):
+        signal.alarm(20)  # threads that have much left to do are not waited for: servers end with their parent too
+        sys.exit(143)     # runs the clean-ups: servers end
+    signal.signal(signal.SIGTERM, end)
     JsonResult.channel = os.fdopen(channel, "w")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
