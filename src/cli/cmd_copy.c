@@ -75,7 +75,7 @@ static enum err_code check_existing(struct copy *c, struct source *there, struct
 static enum err_code copy_new(struct copy *c, struct err *err)
 {
     struct sink *sink = NULL;
-    enum err_code code = store_create(c->to, c->name, c->from.source->size, &sink, err);
+    enum err_code code = store_create_sized(c->to, c->name, c->from.source->size, &sink, err);
     if (code == ERR_OK)
         code = archive_copy(c->cli->run, c->from.source, sink, &c->copied, err);
     if (code == ERR_OK)

@@ -35,7 +35,14 @@ enum err_code store_create(struct store *s, const char *name, uint64_t most_byte
                            struct err *err)
 {
     enum err_code rc = check_name(name, err);
-    return rc == ERR_OK ? s->ops->create(s, name, most_bytes, false, out, err) : rc;
+    return rc == ERR_OK ? s->ops->create(s, name, most_bytes, false, false, out, err) : rc;
+}
+
+enum err_code store_create_sized(struct store *s, const char *name, uint64_t bytes, struct sink **out,
+                                 struct err *err)
+{
+    enum err_code rc = check_name(name, err);
+    return rc == ERR_OK ? s->ops->create(s, name, bytes, true, false, out, err) : rc;
 }
 
 enum err_code store_open(struct store *s, const char *name, struct source **out, struct err *err)
@@ -99,7 +106,7 @@ enum err_code store_put_small(struct store *s, const char *name, const void *dat
     struct sink *sink = NULL;
     enum err_code rc = check_name(name, err);
     if (rc == ERR_OK)
-        rc = s->ops->create(s, name, bytes, true, &sink, err);
+        rc = s->ops->create(s, name, bytes, true, true, &sink, err);
     if (rc == ERR_OK)
         rc = sink_write(sink, data, bytes, err);
     if (rc == ERR_OK)

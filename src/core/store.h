@@ -24,8 +24,9 @@ struct store_entry {
 typedef enum err_code store_list_fn(void *arg, const struct store_entry *entry, struct err *err);
 
 struct store_ops {
-    /* replace: an object of that name gives way to the new one at commit; else it is refused. */
-    enum err_code (*create)(struct store *s, const char *name, uint64_t most_bytes, bool replace,
+    /* exact: most_bytes is the size.  replace: an object of that name gives way to the new one at commit;
+     * else it is refused. */
+    enum err_code (*create)(struct store *s, const char *name, uint64_t most_bytes, bool exact, bool replace,
                             struct sink **out, struct err *err);
     enum err_code (*open)(struct store *s, const char *name, struct source **out, struct err *err);
     enum err_code (*list)(struct store *s, store_list_fn *fn, void *arg, struct err *err);
@@ -51,6 +52,9 @@ char *store_location(const struct store *s, const char *name);
  * and limits nothing. */
 enum err_code store_create(struct store *s, const char *name, uint64_t most_bytes, struct sink **out,
                            struct err *err);
+/* The same for an object whose size is known: it takes no more memory than that must. */
+enum err_code store_create_sized(struct store *s, const char *name, uint64_t bytes, struct sink **out,
+                                 struct err *err);
 /* ERR_NOT_FOUND when there is no such object. */
 enum err_code store_open(struct store *s, const char *name, struct source **out, struct err *err);
 /* Calls fn for each object in ascending byte order of name; stops at its first error. */

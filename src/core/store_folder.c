@@ -370,10 +370,11 @@ static char *path_of(const struct folder *f, const char *name)
     return xasprintf("%s/%s", strcmp(f->path, "/") == 0 ? "" : f->path, name);
 }
 
-static enum err_code folder_create(struct store *base, const char *name, uint64_t most_bytes, bool replace,
-                                   struct sink **out, struct err *err)
+static enum err_code folder_create(struct store *base, const char *name, uint64_t most_bytes, bool exact,
+                                   bool replace, struct sink **out, struct err *err)
 {
     struct folder *f = (struct folder *)base;
+    (void)exact;
     (void)most_bytes; /* a file takes any number */
     int dir_fd = fcntl(f->dir_fd, F_DUPFD_CLOEXEC, 0);
     if (dir_fd < 0)

@@ -8,13 +8,17 @@
 #define AUTO_MAX (32 * MIB)
 /* One size, and nothing known: 468 GiB. */
 #define ONE_SIZE_UNKNOWN (48 * MIB)
+/* Nothing known, and parts may grow. */
+#define UNKNOWN_BOUND ((uint64_t)1 << 40)
 /* Of a bound beyond that the even parts hold a part: growing alone would not reach far enough. */
-#define BOUND_SHARE ((uint64_t)16)
-/* How far growing reaches, if 5 GiB a part allow it: so many times the bound, and so many times what the even
- * parts hold. */
+#define BOUND_SHARE ((uint64_t)8)
+/* How far all parts together reach, if 5 GiB a part allow it: so many times the bound, and so far at least.
+ */
 #define BEYOND_BOUND ((uint64_t)2)
-#define BEYOND_EVEN  ((uint64_t)8)
-#define GROWING      ((uint64_t)(S3_PARTS_MAX - S3_PARTS_EVEN))
+#define REACH_MIN    ((uint64_t)512 << 30)
+/* Parts that grow towards the bound, and parts for what is beyond it. */
+#define GROWING ((uint64_t)(S3_PARTS_BOUND - S3_PARTS_EVEN))
+#define LAST    ((uint64_t)(S3_PARTS_MAX - S3_PARTS_BOUND))
 
 static uint64_t divide_up(uint64_t a, uint64_t b)
 {
@@ -45,16 +49,32 @@ static enum err_code check_fixed(uint64_t most_bytes, uint64_t fixed_bytes, stru
     return ERR_OK;
 }
 
-/* The sum of the growing parts is GROWING x first + step x GROWING^2 / 2, as long as none is cut to 5 GiB. */
+/* The step that makes count parts hold so many bytes, the first of which is a step larger than size: they
+ * hold count x size + step x count^2 / 2.  At most what ends at 5 GiB. */
+static uint64_t step_for(uint64_t size, uint64_t count, uint64_t bytes)
+{
+    if (bytes <= count * size)
+        return 0;
+    uint64_t step = divide_up(2 * ((bytes - count * size) / count), count),
+             most = (S3_PART_MAX - size) / count;
+    return step < most ? step + 1 : most;
+}
+
+/* The smallest size of the even parts with which growing to 5 GiB reaches the bound. */
+static uint64_t least_first(uint64_t most_bytes)
+{
+    uint64_t growing = GROWING * (S3_PART_MAX / 2);
+    return most_bytes > growing ? spread(most_bytes - growing, S3_PARTS_EVEN + GROWING / 2) : 0;
+}
+
 static void let_grow(struct part_plan *p, uint64_t most_bytes)
 {
-    uint64_t even = p->first_bytes * S3_PARTS_EVEN, reach = BEYOND_EVEN * even;
-    uint64_t bound = most_bytes < UINT64_MAX / BEYOND_BOUND ? BEYOND_BOUND * most_bytes : UINT64_MAX;
-    if (bound > reach)
-        reach = bound;
-    p->step_bytes = divide_up(divide_up(reach - even, GROWING * GROWING / 2), 64 << 10) * (64 << 10);
-    while (part_plan_capacity(p) < reach && p->step_bytes < S3_PART_MAX)
-        p->step_bytes += p->step_bytes / 4;
+    uint64_t even = p->first_bytes * S3_PARTS_EVEN;
+    p->step_bytes = step_for(p->first_bytes, GROWING, most_bytes > even ? most_bytes - even : 0);
+    uint64_t held = part_plan_held(p, S3_PARTS_BOUND);
+    uint64_t reach = most_bytes < UINT64_MAX / BEYOND_BOUND ? BEYOND_BOUND * most_bytes : UINT64_MAX;
+    reach = reach < REACH_MIN ? REACH_MIN : reach;
+    p->last_step_bytes = step_for(part_plan_size(p, S3_PARTS_BOUND), LAST, reach > held ? reach - held : 0);
 }
 
 enum err_code part_plan_make(uint64_t most_bytes, uint64_t fixed_bytes, bool one_size, struct part_plan *out,
@@ -68,26 +88,27 @@ enum err_code part_plan_make(uint64_t most_bytes, uint64_t fixed_bytes, bool one
                                            : clamp(spread(most_bytes, S3_PARTS_MAX), AUTO_MIN, S3_PART_MAX);
         return ERR_OK;
     }
-    uint64_t share = spread(most_bytes / BOUND_SHARE, S3_PARTS_EVEN);
-    out->first_bytes =
-        most_bytes == 0 ? AUTO_MAX : clamp(spread(most_bytes, S3_PARTS_EVEN), AUTO_MIN, AUTO_MAX);
-    if (share > AUTO_MAX)
-        out->first_bytes = clamp(share, AUTO_MAX, S3_PART_MAX);
+    most_bytes = most_bytes == 0 ? UNKNOWN_BOUND : most_bytes;
+    uint64_t share = spread(most_bytes / BOUND_SHARE, S3_PARTS_EVEN), least = least_first(most_bytes);
+    out->first_bytes = clamp(spread(most_bytes, S3_PARTS_BOUND), AUTO_MIN, AUTO_MAX);
+    out->first_bytes = clamp(share > least ? share : least, out->first_bytes, S3_PART_MAX);
     let_grow(out, most_bytes);
     return ERR_OK;
 }
 
 uint64_t part_plan_size(const struct part_plan *p, unsigned number)
 {
-    if (number <= S3_PARTS_EVEN)
-        return p->first_bytes;
-    return clamp(p->first_bytes + (number - S3_PARTS_EVEN) * p->step_bytes, S3_PART_MIN, S3_PART_MAX);
+    uint64_t growing = number < S3_PARTS_EVEN    ? 0
+                       : number < S3_PARTS_BOUND ? number - S3_PARTS_EVEN
+                                                 : GROWING;
+    uint64_t last = number < S3_PARTS_BOUND ? 0 : number - S3_PARTS_BOUND;
+    return p->first_bytes + growing * p->step_bytes + last * p->last_step_bytes;
 }
 
-uint64_t part_plan_capacity(const struct part_plan *p)
+uint64_t part_plan_held(const struct part_plan *p, unsigned count)
 {
     uint64_t sum = 0;
-    for (unsigned n = 1; n <= S3_PARTS_MAX; n++)
+    for (unsigned n = 1; n <= count; n++)
         sum += part_plan_size(p, n);
     return sum;
 }

@@ -336,11 +336,11 @@ static void tell_memory(const struct s3_sink *s, uint64_t most_bytes)
                  (most_bytes >> 30) + 1, need / MIB);
 }
 
-static enum err_code prepare(struct s3_sink *s, uint64_t most_bytes, struct err *err)
+static enum err_code prepare(struct s3_sink *s, uint64_t most_bytes, bool exact, struct err *err)
 {
     struct s3_stat found = {.exists = false};
-    enum err_code rc =
-        part_plan_make(most_bytes, s->bucket->options.part_bytes, s->bucket->one_size, &s->plan, err);
+    enum err_code rc = part_plan_make(most_bytes, s->bucket->options.part_bytes, exact || s->bucket->one_size,
+                                      &s->plan, err);
     if (rc == ERR_OK)
         rc = aws_client_new(s->bucket->session, "s3", s->cancel, &s->client, err);
     if (rc == ERR_OK && !s->making.replace)
@@ -357,8 +357,8 @@ static enum err_code prepare(struct s3_sink *s, uint64_t most_bytes, struct err 
     return rc;
 }
 
-enum err_code sink_s3_new(struct s3_bucket *b, const char *name, uint64_t most_bytes, bool replace,
-                          struct sink **out, struct err *err)
+enum err_code sink_s3_new(struct s3_bucket *b, const char *name, uint64_t most_bytes, bool exact,
+                          bool replace, struct sink **out, struct err *err)
 {
     static const struct sink_ops ops = {s3_write, s3_commit, s3_free};
     struct s3_sink *s = xcalloc(1, sizeof *s);
@@ -369,7 +369,7 @@ enum err_code sink_s3_new(struct s3_bucket *b, const char *name, uint64_t most_b
     s->lock = lock_new();
     enum err_code rc = s3_making_init(&s->making, b, name, replace, err);
     if (rc == ERR_OK)
-        rc = prepare(s, most_bytes, err);
+        rc = prepare(s, most_bytes, exact, err);
     if (rc != ERR_OK) {
         s3_free(&s->base);
         return rc;

@@ -23,11 +23,11 @@ static enum err_code client_of(struct s3_store *s, struct err *err)
                      : aws_client_new(s->bucket->session, "s3", s->bucket->run.cancel, &s->client, err);
 }
 
-static enum err_code s3_create(struct store *base, const char *name, uint64_t most_bytes, bool replace,
-                               struct sink **out, struct err *err)
+static enum err_code s3_create(struct store *base, const char *name, uint64_t most_bytes, bool exact,
+                               bool replace, struct sink **out, struct err *err)
 {
     struct s3_store *s = (struct s3_store *)base;
-    return sink_s3_new(s->bucket, name, most_bytes, replace, out, err);
+    return sink_s3_new(s->bucket, name, most_bytes, exact, replace, out, err);
 }
 
 static enum err_code s3_open(struct store *base, const char *name, struct source **out, struct err *err)
