@@ -401,6 +401,8 @@ static enum err_code make(struct creating *c, struct err *err)
         code = estimate(c, err);
     if (code == ERR_OK)
         code = finish_snapshot(c, err);
+    if (code == ERR_OK) /* a signal during the last step is no complete point */
+        code = cancel_check(c->run->cancel, err);
     return code == ERR_OK ? complete(c, err) : code;
 }
 
