@@ -103,12 +103,23 @@ static void describe_instance(const struct rollback_result *r, char *what, size_
         snprintf(what + used, bytes - (size_t)used, "; %s is not touched", j->name);
 }
 
+static void tell_time(const struct cli *cli, const struct point *p)
+{
+    struct buf text;
+    buf_init(&text, OUTPUT_MAX_BYTES);
+    points_put_instance_time(&text, p);
+    log_info(cli->run->log, "%s", buf_cstr(&text));
+    buf_free(&text);
+}
+
 static enum err_code confirm(void *arg, const struct rollback_result *r, struct err *err)
 {
     struct session *session = arg;
     const struct cli *cli = session->cli;
     char what[2000];
     tell_changes(cli, r);
+    if (r->via == ROLLBACK_INSTANCE && r->instance.then != ROLLBACK_BACK)
+        tell_time(cli, r->point);
     if (r->via == ROLLBACK_INSTANCE)
         describe_instance(r, what, sizeof what);
     else

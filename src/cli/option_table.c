@@ -301,7 +301,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .commands = SNAPSHOT, .from = BOTH,
         .help = "Wait until the new snapshot can be used"},
     [OPTION_WAIT_LIMIT] = {.name = "wait-limit", .kind = KIND_UINT, .group = GROUP_RDS, .word = "MINUTES",
-        .preset = "720", .min = 1, .max = 100000, .commands = SNAPSHOT | ROLLBACK, .from = BOTH,
+        .preset = "720", .min = 1, .max = 100000, .commands = POINT | SNAPSHOT | ROLLBACK, .from = BOTH,
         .help = "Give a wait up after so long; AWS goes on all the same"},
     [OPTION_POLL_INTERVAL] = {.name = "poll-interval", .kind = KIND_UINT, .group = GROUP_RDS, .word = "SECONDS",
         .shown = "15 for snapshots, 30 for instances", .max = 3600, .commands = POINT | SNAPSHOT | ROLLBACK, .from = BOTH,
