@@ -128,6 +128,7 @@ demo: ## the whole story on a throw-away server
 	scripts/demo
 bench: ## speed against the stock tools (mariadb-dump, mariadb, aws, rclone), as ratios
 	$(PYTHON) bench/bench.py
+	$(PYTHON) bench/bench.py --only rollback --bytes 5G --rounds 1 --require
 coverage: ## line coverage of src/ by the whole test suite
 	scripts/coverage
 

@@ -141,10 +141,10 @@ static enum err_code look_at_dump(const struct cli *cli, const struct login *log
 
 /* The one check that writes: a sample is loaded into a database of its own. */
 static enum err_code look_at_time(const struct cli *cli, const struct login *login, struct source *source,
-                                  struct findings *out, struct err *err)
+                                  struct findings *out, bool *sampled, struct err *err)
 {
     const struct estimate_options options = {.threads = settings_threads(cli->options)};
-    const uint64_t rto_ms = options_number(cli->options, OPTION_RTO) * 60000;
+    const int64_t rto_ms = (int64_t)options_number(cli->options, OPTION_RTO) * 60000;
     struct manifest *m = NULL;
     struct estimate e = {.known = false};
     char likely[FIGURE_BYTES], most[FIGURE_BYTES], rto[FIGURE_BYTES];
@@ -159,20 +159,22 @@ static enum err_code look_at_time(const struct cli *cli, const struct login *log
     manifest_free(m);
     if (code != ERR_OK)
         return code;
+    *sampled = e.known;
     enum finding_level bad =
         options_flag(cli->options, OPTION_REQUIRE_RTO) ? FINDING_REFUSAL : FINDING_WARNING;
     if (!e.known)
         findings_add(out, bad, "time", NULL, "how long a restore takes is not known: %s", e.why);
     else
-        findings_add(out, (uint64_t)e.most_ms > rto_ms ? bad : FINDING_OK, "time", NULL,
+        findings_add(out, estimate_fits(&e, rto_ms) ? FINDING_OK : bad, "time", NULL,
                      "a restore takes about %s, at most %s; the RTO is %s",
                      figure_duration((uint64_t)e.likely_ms / 1000, likely),
-                     figure_duration((uint64_t)e.most_ms / 1000, most), figure_duration(rto_ms / 1000, rto));
+                     figure_duration((uint64_t)e.most_ms / 1000, most),
+                     figure_duration((uint64_t)rto_ms / 1000, rto));
     return ERR_OK;
 }
 
 static enum err_code look_at_restore(const struct cli *cli, const struct login *login, const char *operand,
-                                     struct findings *out, struct err *err)
+                                     struct findings *out, bool *sampled, struct err *err)
 {
     unsigned tables;
     const char *const *patterns = options_items(cli->options, OPTION_TABLES, &tables);
@@ -184,7 +186,7 @@ static enum err_code look_at_restore(const struct cli *cli, const struct login *
     if (code == ERR_OK)
         code = restore_preflight(cli->run, &login->params, archive.source, &settings.options, out, err);
     if (code == ERR_OK && options_flag(cli->options, OPTION_ESTIMATE))
-        code = look_at_time(cli, login, archive.source, out, err);
+        code = look_at_time(cli, login, archive.source, out, sampled, err);
     restore_settings_free(&settings);
     located_free(&archive);
     return code;
@@ -234,16 +236,18 @@ static enum err_code answer(struct cli *cli, const struct findings *f, struct er
     return code;
 }
 
-static enum err_code conclude(struct cli *cli, const struct findings *f, struct err *err)
+static enum err_code conclude(struct cli *cli, const struct findings *f, bool sampled, struct err *err)
 {
+    const char *changed =
+        sampled ? "a sample was loaded and removed again, nothing else was changed" : "nothing was changed";
     unsigned refusals = findings_count(f, FINDING_REFUSAL), warnings = findings_count(f, FINDING_WARNING);
     enum err_code code = options_flag(cli->options, OPTION_JSON) ? answer(cli, f, err) : print(f, err);
     if (code != ERR_OK)
         return code;
     if (refusals)
-        return err_set(err, ERR_REFUSED, "doctor: %u of %u findings stand in the way; nothing was changed",
-                       refusals, f->count);
-    log_info(cli->run->log, "nothing stands in the way (%u warnings); nothing was changed", warnings);
+        return err_set(err, ERR_REFUSED, "doctor: %u of %u findings stand in the way; %s", refusals, f->count,
+                       changed);
+    log_info(cli->run->log, "nothing stands in the way (%u warnings); %s", warnings, changed);
     return ERR_OK;
 }
 
@@ -269,18 +273,19 @@ static enum err_code run_doctor(struct cli *cli, struct err *err)
     const char *const *names = options_operands(cli->options, &count);
     struct login login;
     struct findings found = {0};
+    bool sampled = false;
     enum err_code code = check_usage(cli->options, err);
     if (code == ERR_OK)
         code = login_read(cli, &login, err);
     if (code != ERR_OK)
         return code;
     if (count == 1 && is_archive(names[0]))
-        code = look_at_restore(cli, &login, names[0], &found, err);
+        code = look_at_restore(cli, &login, names[0], &found, &sampled, err);
     else
         code = look_at_dump(cli, &login, &found, err);
     login_wipe(&login);
     if (code == ERR_OK)
-        code = conclude(cli, &found, err);
+        code = conclude(cli, &found, sampled, err);
     findings_free(&found);
     return code;
 }
@@ -297,7 +302,8 @@ const struct command command_doctor = {
                    " or option that would help. Without an operand it looks at the server and the store. It "
                    "changes nothing and locks"
                    " nothing; with --estimate alone it loads a sample of the archive, which it removes "
-                   "again. A path, an address, a name that ends in .tar and 'latest' are archives.",
+                   "again. It does not look at the account's rights at AWS. A path, an address, a name that "
+                   "ends in .tar and 'latest' are archives.",
     .max_operands = OPERANDS_ANY,
     .run = run_doctor,
 };

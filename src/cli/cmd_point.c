@@ -159,13 +159,14 @@ static enum err_code confirm(void *arg, const struct point *p, struct err *err)
     if (options_flag(cli->options, OPTION_YES))
         return ERR_OK;
     if (!isatty(STDIN_FILENO))
-        return err_set(
-            err, ERR_REFUSED,
-            "this deletes the point '%s' (%s): not confirmed, and there is no terminal to ask on; give --yes",
-            p->name, point_kind_text(p));
+        return err_set(err, ERR_REFUSED,
+                       "this deletes the point '%s' (%s%s%s): not confirmed, and there is no terminal to ask "
+                       "on; give --yes",
+                       p->name, point_kind_text(p), p->snapshot.id ? " " : "",
+                       p->snapshot.id ? p->snapshot.id : "");
     snprintf(question, sizeof question,
-             "This deletes the point '%s' (%s) without a way back. Type its name to go on: ", p->name,
-             point_kind_text(p));
+             "This deletes the point '%s' (%s%s%.256s) without a way back. Type its name to go on: ", p->name,
+             point_kind_text(p), p->snapshot.id ? " " : "", p->snapshot.id ? p->snapshot.id : "");
     enum err_code code = prompt_line(cli->run->cancel, question, false, answer, sizeof answer, err);
     if (code == ERR_OK && strcmp(answer, p->name) != 0)
         code = err_set(err, ERR_REFUSED, "the point '%s' is not deleted: not confirmed", p->name);
@@ -202,8 +203,9 @@ static enum err_code run_delete(struct cli *cli, const char *const *operands, un
     if (code == ERR_OK)
         code = point_delete(cli->run, &points.stores, operands[0], &options, &p, err);
     if (code == ERR_OK)
-        log_info(cli->run->log, "%s the point '%s' (%s)", dry ? "dry run: would delete" : "deleted", p->name,
-                 point_kind_text(p));
+        log_info(cli->run->log, "%s the point '%s' (%s%s%s)", dry ? "dry run: would delete" : "deleted",
+                 p->name, point_kind_text(p), p->snapshot.id ? " " : "",
+                 p->snapshot.id ? p->snapshot.id : "");
     if (code == ERR_OK && options_flag(cli->options, OPTION_JSON))
         code = answer_delete(cli, p, dry, err);
     point_free(p);

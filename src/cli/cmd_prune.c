@@ -8,21 +8,28 @@
 #include "recovery/point_expiry.h"
 #include "recovery/prune.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static enum err_code confirm(const struct cli *cli, const struct prune_plan *p, const struct point_expiry *e,
                              struct err *err)
 {
-    char what[256], archives[FIGURE_BYTES], bytes[FIGURE_BYTES], points[FIGURE_BYTES];
+    struct buf what;
+    char archives[FIGURE_BYTES], bytes[FIGURE_BYTES], points[FIGURE_BYTES];
+    unsigned snapshots = 0;
     if (p->removals == 0 && e->expired_count == 0)
         return ERR_OK;
-    snprintf(what, sizeof what,
-             "this removes %s (%s) and %s that have expired, with their archives, without a way back",
+    buf_init(&what, OUTPUT_MAX_BYTES);
+    buf_putf(&what, "this removes %s (%s) and %s that have expired, with their archives",
              figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
              figure_of(e->expired_count, "point", points));
-    return prompt_confirm(cli, what, err);
+    for (size_t i = 0; i < e->expired_count; i++)
+        if (e->expired[i]->snapshot.id)
+            buf_putf(&what, "%s %s", snapshots++ ? "," : " and RDS snapshots:", e->expired[i]->snapshot.id);
+    buf_put(&what, ", without a way back");
+    enum err_code code = prompt_confirm(cli, buf_cstr(&what), err);
+    buf_free(&what);
+    return code;
 }
 
 static void log_result(const struct cli *cli, const struct prune_plan *p, const struct point_expiry *e,
@@ -43,6 +50,11 @@ static void log_result(const struct cli *cli, const struct prune_plan *p, const 
                      p->archives[i].name);
     for (size_t i = 0; i < p->companion_count; i++)
         log_info(log, "%s%s%s", dry ? "" : "removed ", p->companions[i], dry ? " would be removed" : "");
+    for (size_t i = 0; i < e->expired_count; i++) {
+        const char *snapshot = e->expired[i]->snapshot.id;
+        log_info(log, "%sthe point '%s'%s%s", dry ? "dry run: would remove " : "removed ",
+                 e->expired[i]->name, snapshot ? " and the RDS snapshot " : "", snapshot ? snapshot : "");
+    }
     log_info(log, "%s%s (%s), %s and %s of runs that died%s", dry ? "dry run: " : "removed ",
              figure_of(p->removals, "archive", archives), figure_bytes(p->bytes, bytes),
              figure_of(e->expired_count, "point", points), figure_of(leftovers, "leftover", left),
@@ -73,6 +85,11 @@ static void put_points(struct json_out *j, const struct point_expiry *e)
     json_out_array_open(j, "points");
     for (size_t i = 0; i < e->expired_count; i++)
         json_out_string(j, NULL, e->expired[i]->name);
+    json_out_array_close(j);
+    json_out_array_open(j, "snapshots");
+    for (size_t i = 0; i < e->expired_count; i++)
+        if (e->expired[i]->snapshot.id)
+            json_out_string(j, NULL, e->expired[i]->snapshot.id);
     json_out_array_close(j);
 }
 
@@ -171,12 +188,14 @@ const struct command command_prune = {
     .name = "prune",
     .operands = "",
     .summary = "remove old archives and what dead runs left",
-    .description = "Removes what dead runs left unfinished in the store and, with --keep-last, the older "
-                   "archives of each "
-                   "label with their"
-                   " proofs, and recovery points that have expired; it asks before. The newest archive of a "
-                   "label that can be read is never "
-                   "removed. The names of the "
-                   "removed archives go to standard output.",
+    .description =
+        "Removes what dead runs left unfinished in the store and, with --keep-last, the older "
+        "archives of each "
+        "label with their"
+        " proofs, and recovery points that have expired, with their archives and RDS snapshots; it asks "
+        "before. The newest archive of a "
+        "label that can be read is never "
+        "removed. The names of the "
+        "removed archives go to standard output.",
     .run = run_prune,
 };

@@ -60,6 +60,15 @@ static void tell_changes(const struct cli *cli, const struct rollback_result *r)
         log_info(log, "  %s was made since, and stays", r->strangers[i]);
 }
 
+/* RDS gives a name's endpoints with the name; those of members belong to the members. */
+static const char *member_notice(const struct rollback_journal *j)
+{
+    return j->cluster
+               ? "; clients that use the endpoint of a member, and not the cluster's, go on with the old"
+                 " cluster: they have to be told"
+               : "";
+}
+
 /* While a question stands on the terminal no progress is drawn over it. */
 struct session {
     struct cli *cli;
@@ -93,8 +102,8 @@ static void describe_instance(const struct rollback_result *r, char *what, size_
         snprintf(what + used, bytes - (size_t)used,
                  ", and then gives it the name %s: ALL of %s, not only the point's tables, is as it was then;"
                  " what was written since stays in the old %s, renamed to %s-old-<time>; between the two"
-                 " renames clients find no server",
-                 j->name, j->name, kind, j->name);
+                 " renames clients find no server%s",
+                 j->name, j->name, kind, j->name, member_notice(j));
     else if (r->instance.then == ROLLBACK_COPY)
         snprintf(what + used, bytes - (size_t)used,
                  ", and then exchanges the point's tables and the further ones in %s with those of it",
@@ -103,12 +112,23 @@ static void describe_instance(const struct rollback_result *r, char *what, size_
         snprintf(what + used, bytes - (size_t)used, "; %s is not touched", j->name);
 }
 
+static void tell_time(const struct cli *cli, const struct point *p)
+{
+    struct buf text;
+    buf_init(&text, OUTPUT_MAX_BYTES);
+    points_put_instance_time(&text, p);
+    log_info(cli->run->log, "%s", buf_cstr(&text));
+    buf_free(&text);
+}
+
 static enum err_code confirm(void *arg, const struct rollback_result *r, struct err *err)
 {
     struct session *session = arg;
     const struct cli *cli = session->cli;
     char what[2000];
     tell_changes(cli, r);
+    if (r->via == ROLLBACK_INSTANCE && r->instance.then != ROLLBACK_BACK)
+        tell_time(cli, r->point);
     if (r->via == ROLLBACK_INSTANCE)
         describe_instance(r, what, sizeof what);
     else
@@ -225,9 +245,10 @@ static void log_instance(const struct cli *cli, const struct rollback_result *r)
         log_info(
             log,
             "%s at %s:%u is the new one now, with the point's tables as in the archive, %s; the old one is"
-            " called %s and stays until you delete it; to take this back: dbsafe rollback --point %s --via"
+            " called %s and stays until you delete it%s; to take this back: dbsafe rollback --point %s --via"
             " instance --cutover back",
-            i->journal.name, d->address, d->port, seconds, i->journal.old_name, r->point->name);
+            i->journal.name, d->address, d->port, seconds, i->journal.old_name, member_notice(&i->journal),
+            r->point->name);
     else if (i->then == ROLLBACK_COPY)
         log_info(
             log,
@@ -387,7 +408,8 @@ const struct command command_rollback = {
         "--via instance "
         "the point's snapshot becomes a new instance, which gets the archive's tables, and with --cutover "
         "rename the "
-        "live one's name. "
+        "live one's name; or with --copy-tables it gives further tables to the live one, in the place of "
+        "those there. "
         "Each step is timed and "
         "held against the RTO; a report is kept beside the point. The same command again finishes "
         "what was interrupted.",

@@ -15,6 +15,22 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whether a drill was asked for by this command; --drill in a file or the environment is for whole archives.
+ */
+static bool drill_is_asked(const struct options *o)
+{
+    return options_flag(o, OPTION_DRILL) && options_origin(o, OPTION_DRILL) == ORIGIN_ARGUMENT;
+}
+
+static bool drill_is_wanted(const struct options *o)
+{
+    unsigned count, tables;
+    const char *const *operands = options_operands(o, &count);
+    options_items(o, OPTION_TABLES, &tables);
+    return options_flag(o, OPTION_DRILL) && !options_flag(o, OPTION_LIVE) && tables == 0 && count == 1 &&
+           strcmp(operands[0], "-") != 0;
+}
+
 /* What a drill found out, and where that is attested. */
 struct drilled {
     bool done; /* it was begun */
@@ -208,7 +224,7 @@ static enum err_code check_archive(struct cli *cli, const struct located *archiv
     struct ticker *ticker = settings_ticker(cli);
     enum err_code code = verify_archive(cli->run, archive->source, options, result, &m, err);
     record_proof(cli, archive, m, code);
-    if (code == ERR_OK && options_flag(cli->options, OPTION_DRILL))
+    if (code == ERR_OK && drill_is_wanted(cli->options))
         code = drill(cli, archive, m, d, err);
     ticker_stop(ticker);
     manifest_free(m);
@@ -239,7 +255,7 @@ static enum err_code check_usage(const struct cli *cli, const char *argument, st
 {
     unsigned tables;
     options_items(cli->options, OPTION_TABLES, &tables);
-    if (!options_flag(cli->options, OPTION_DRILL))
+    if (!drill_is_asked(cli->options))
         return ERR_OK;
     if (options_flag(cli->options, OPTION_LIVE))
         return err_set(err, ERR_USAGE, "--drill and --live exclude each other");
@@ -277,11 +293,6 @@ static enum err_code run_verify(struct cli *cli, struct err *err)
     return code;
 }
 
-static bool wants_keeper(const struct options *o)
-{
-    return options_flag(o, OPTION_DRILL);
-}
-
 const struct command command_verify = {
     .id = COMMAND_VERIFY,
     .name = "verify",
@@ -296,6 +307,6 @@ const struct command command_verify = {
         "server of this machine, and every table is compared there.",
     .min_operands = 1,
     .max_operands = 1,
-    .wants_keeper = wants_keeper,
+    .wants_keeper = drill_is_wanted,
     .run = run_verify,
 };

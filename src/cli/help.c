@@ -29,7 +29,8 @@ static const struct {
     {7, "verification found a difference"},
     {8, "archive damaged or incomplete"},
     {9, "no consistent snapshot, or DDL during the dump"},
-    {10, "refused for safety (would overwrite, outside foreign keys, newer format, not confirmed)"},
+    {10, "refused for safety (would overwrite, outside foreign keys, no space, newer format, not "
+         "confirmed)"},
     {11, "not found (archive, table, restore id, recovery point, instance, snapshot)"},
     {12, "another run holds the lock"},
     {13, "timed out (also: a lock that others would not release)"},

@@ -92,8 +92,8 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .help = "With --via instance: exchange the names of the live instance and the new one; back exchanges "
                 "them back"},
     [OPTION_COPY_TABLES] = {.name = "copy-tables", .kind = KIND_LIST, .word = "LIST", .commands = ROLLBACK,
-        .help = "With --via instance: load these further tables of the new instance, and the point's, into the "
-                "live one"},
+        .help = "With --via instance: put these further tables of the new instance, and the point's, in the place of "
+                "those of the live one; what those hold since is kept for undo"},
     [OPTION_EXPORT_CHANGES] = {.name = "export-changes", .kind = KIND_STRING, .word = "FILE",
         .commands = ROLLBACK,
         .help = "Write the point's tables as they are before the rollback into this file, an archive"},
@@ -301,7 +301,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
         .commands = SNAPSHOT, .from = BOTH,
         .help = "Wait until the new snapshot can be used"},
     [OPTION_WAIT_LIMIT] = {.name = "wait-limit", .kind = KIND_UINT, .group = GROUP_RDS, .word = "MINUTES",
-        .preset = "720", .min = 1, .max = 100000, .commands = SNAPSHOT | ROLLBACK, .from = BOTH,
+        .preset = "720", .min = 1, .max = 100000, .commands = POINT | SNAPSHOT | ROLLBACK, .from = BOTH,
         .help = "Give a wait up after so long; AWS goes on all the same"},
     [OPTION_POLL_INTERVAL] = {.name = "poll-interval", .kind = KIND_UINT, .group = GROUP_RDS, .word = "SECONDS",
         .shown = "15 for snapshots, 30 for instances", .max = 3600, .commands = POINT | SNAPSHOT | ROLLBACK, .from = BOTH,

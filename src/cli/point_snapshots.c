@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_MS 15000
-
 struct point_snapshots {
     struct recovery_snapshots base;
     const struct cli *cli;
@@ -75,6 +73,18 @@ static enum err_code create(struct recovery_snapshots *s, const char *instance, 
     return code == ERR_OK ? rds_snapshot_create(rds, &source, id, point, &made, NULL, err) : code;
 }
 
+static void read_state(const struct rds_snapshot *found, struct snapshot_state *out)
+{
+    enum rds_phase phase = rds_phase_of(found->kind, found->status);
+    *out = (struct snapshot_state){
+        .percent = found->percent, .created_ms = found->created_ms, .gib = found->allocated_gib};
+    out->status = phase == RDS_READY    ? SNAPSHOT_AVAILABLE
+                  : phase == RDS_FAILED ? SNAPSHOT_FAILED
+                                        : SNAPSHOT_PENDING;
+    snprintf(out->word, sizeof out->word, "%.*s", (int)sizeof out->word - 1, found->status);
+    snprintf(out->arn, sizeof out->arn, "%s", found->arn);
+}
+
 static enum err_code describe(struct recovery_snapshots *s, const char *id, bool cluster,
                               struct snapshot_state *out, struct err *err)
 {
@@ -85,14 +95,36 @@ static enum err_code describe(struct recovery_snapshots *s, const char *id, bool
         code = rds_snapshot_describe(rds, kind_of(cluster), id, &found, err);
     if (code != ERR_OK)
         return code;
-    enum rds_phase phase = rds_phase_of(found.kind, found.status);
-    *out = (struct snapshot_state){.percent = found.percent, .created_ms = found.created_ms};
-    out->status = phase == RDS_READY    ? SNAPSHOT_AVAILABLE
-                  : phase == RDS_FAILED ? SNAPSHOT_FAILED
-                                        : SNAPSHOT_PENDING;
-    snprintf(out->word, sizeof out->word, "%.*s", (int)sizeof out->word - 1, found.status);
-    snprintf(out->arn, sizeof out->arn, "%s", found.arn);
+    read_state(&found, out);
     return ERR_OK;
+}
+
+/* It was just begun, perhaps: AWS may not find it yet. */
+static enum err_code wait_for(struct recovery_snapshots *s, const char *id, bool cluster,
+                              struct snapshot_state *out, struct err *err)
+{
+    struct rds *rds;
+    struct rds_snapshot found;
+    enum err_code code = open_rds(s, &rds, err);
+    if (code == ERR_OK)
+        code = rds_wait_snapshot(rds, kind_of(cluster), id, true, &found, err);
+    if (code == ERR_SIGINT || code == ERR_SIGTERM || code == ERR_TIMEOUT)
+        err_hint(err, "; AWS goes on with the snapshot %s", id);
+    if (code == ERR_OK)
+        read_state(&found, out);
+    return code;
+}
+
+static enum err_code check_remove(struct recovery_snapshots *s, const char *id, bool cluster, struct err *err)
+{
+    struct rds *rds;
+    struct rds_snapshot found;
+    enum err_code code = open_rds(s, &rds, err);
+    if (code == ERR_OK)
+        code = rds_snapshot_describe(rds, kind_of(cluster), id, &found, err);
+    if (code == ERR_NOT_FOUND)
+        return ERR_OK;
+    return code == ERR_OK ? rds_snapshot_check_delete(rds, &found, err) : code;
 }
 
 static enum err_code remove_one(struct recovery_snapshots *s, const char *id, bool cluster, struct err *err)
@@ -105,14 +137,18 @@ static enum err_code remove_one(struct recovery_snapshots *s, const char *id, bo
     return code == ERR_OK ? rds_snapshot_delete(rds, &found, id, err) : code;
 }
 
-static const struct recovery_snapshots_ops ops = {
-    .check = check, .make_id = make_id, .create = create, .describe = describe, .remove = remove_one};
+static const struct recovery_snapshots_ops ops = {.check = check,
+                                                  .make_id = make_id,
+                                                  .create = create,
+                                                  .describe = describe,
+                                                  .wait = wait_for,
+                                                  .check_remove = check_remove,
+                                                  .remove = remove_one};
 
 struct recovery_snapshots *point_snapshots_new(const struct cli *cli)
 {
     struct point_snapshots *p = xcalloc(1, sizeof *p);
-    int64_t poll_ms = rds_settings_poll_ms(cli->options);
-    p->base = (struct recovery_snapshots){.ops = &ops, .poll_ms = poll_ms > 0 ? poll_ms : POLL_MS};
+    p->base.ops = &ops;
     p->cli = cli;
     return &p->base;
 }

@@ -125,14 +125,43 @@ static void put_drill(struct buf *out, const struct point_drill *d)
 
 static void put_snapshot(struct buf *out, const struct point_snapshot *s)
 {
-    char at[CLOCK_ISO_BYTES];
+    char at[CLOCK_ISO_BYTES], created[CLOCK_ISO_BYTES];
     clock_format_iso(s->available_ms, at);
+    clock_format_iso(s->created_ms, created);
     if (!s->instance)
         put(out, "snapshot", "none: the point is of the archive alone");
     else
-        output_line(out, "%-12s %s of %s %s, %s%s", "snapshot", s->id ? s->id : "not yet begun",
+        output_line(out, "%-12s %s of %s %s, %s%s%s%s", "snapshot", s->id ? s->id : "not yet begun",
                     s->cluster ? "the cluster of" : "the instance", s->instance,
-                    s->available_ms ? "available " : "not available yet", s->available_ms ? at : "");
+                    s->created_ms ? "as of " : "", s->created_ms ? created : "",
+                    s->available_ms ? ", available " : "not available yet", s->available_ms ? at : "");
+}
+
+void points_put_instance_time(struct buf *out, const struct point *p)
+{
+    const struct point_snapshot *s = &p->snapshot;
+    char made[FIGURE_BYTES], likely[FIGURE_BYTES], most[FIGURE_BYTES];
+    buf_put(out, "AWS does not tell how long it takes to make an instance of the snapshot");
+    if (s->available_ms > s->requested_ms)
+        buf_putf(out, ", which took at most %s to make",
+                 figure_duration((uint64_t)(s->available_ms - s->requested_ms) / 1000, made));
+    if (s->gib)
+        buf_putf(out, " (storage of %" PRIu64 " GiB)", s->gib);
+    if (p->estimate.known)
+        buf_putf(out, "; loading the archive adds %s, at most %s",
+                 figure_duration((uint64_t)p->estimate.likely_ms / 1000, likely),
+                 figure_duration((uint64_t)p->estimate.most_ms / 1000, most));
+}
+
+static void put_instance_time(struct buf *out, const struct point *p)
+{
+    struct buf text;
+    if (!p->snapshot.available_ms)
+        return;
+    buf_init(&text, OUTPUT_MAX_BYTES);
+    points_put_instance_time(&text, p);
+    put(out, "by instance", buf_cstr(&text));
+    buf_free(&text);
 }
 
 static void put_git(struct buf *out, const struct point_git *g)
@@ -194,6 +223,7 @@ void points_put_text(struct buf *out, const struct point *p, const char *archive
     put_snapshot(out, &p->snapshot);
     put_git(out, &p->git);
     put_estimate(out, &p->estimate);
+    put_instance_time(out, p);
     for (unsigned i = 0; i < p->obstacle_count; i++)
         put(out, "obstacle", p->obstacles[i]);
 }

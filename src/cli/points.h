@@ -28,5 +28,7 @@ char *points_person(const struct cli *cli);
 
 /* The lines that describe a point to people. */
 void points_put_text(struct buf *out, const struct point *p, const char *archive);
+/* What is known of how long a rollback by way of an instance takes; of a point with a snapshot. */
+void points_put_instance_time(struct buf *out, const struct point *p);
 
 #endif

@@ -46,7 +46,8 @@ static void report(void *arg, const struct rds_news *n)
     }
 }
 
-int64_t rds_settings_poll_ms(const struct options *o)
+/* What --poll-interval says in milliseconds; 0: as src/rds does by itself. */
+static int64_t read_poll_ms(const struct options *o)
 {
     if (options_origin(o, OPTION_POLL_INTERVAL) == ORIGIN_NONE)
         return 0;
@@ -57,7 +58,7 @@ int64_t rds_settings_poll_ms(const struct options *o)
 enum err_code rds_settings_open(const struct cli *cli, struct rds_cli *out, struct err *err)
 {
     const struct options *o = cli->options;
-    int64_t poll_ms = rds_settings_poll_ms(o);
+    int64_t poll_ms = read_poll_ms(o);
     *out = (struct rds_cli){
         .cli = cli,
         .aws = {.environment = cli->environment,

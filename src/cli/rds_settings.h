@@ -16,8 +16,6 @@ struct rds_cli {
     int64_t shown_ms; /* monotonic clock, of the last line */
 };
 
-/* What --poll-interval says in milliseconds; 0: as src/rds does by itself. */
-int64_t rds_settings_poll_ms(const struct options *o);
 enum err_code rds_settings_open(const struct cli *cli, struct rds_cli *out, struct err *err);
 void rds_settings_close(struct rds_cli *r);
 

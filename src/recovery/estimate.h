@@ -49,6 +49,8 @@ struct estimate_sample {
 };
 void estimate_scale(const struct estimate_sample *sample, const struct manifest *m, struct estimate *out);
 
+/* Whether the restore takes no longer than that for all that is known: judged by its upper end. */
+bool estimate_fits(const struct estimate *e, int64_t rto_ms);
 /* ERR_OK, with a warning when the restore may take longer than rto_ms, or ERR_REFUSED then, and when it is
  * not known, if required. */
 enum err_code estimate_judge(const struct run *run, const struct estimate *e, int64_t rto_ms, bool required,

@@ -59,7 +59,9 @@ struct point_snapshot {
     const char *instance; /* NULL: the point is of the archive alone */
     const char *id, *arn;
     bool cluster;
-    int64_t requested_ms, available_ms; /* 0: not yet */
+    int64_t requested_ms, available_ms; /* by our clock; available: seen so; 0: not yet */
+    int64_t created_ms;                 /* its moment by AWS's clock; 0: not known */
+    uint64_t gib;                       /* of storage; 0: not known */
 };
 
 struct point_git {

@@ -304,8 +304,34 @@ static enum err_code estimate(struct creating *c, struct err *err)
 
 /* ---- the snapshot ---- */
 
-/* One of an earlier run is gone on with while it is young.  Nothing of AWS is removed without being asked
- * for. */
+/* One that an earlier run began is gone on with while it is young, and while it is still being made, which
+ * may take longer than it stays young.  Else it is forgotten, and another is made; it stays at AWS, where
+ * nothing is removed without being asked for. */
+static enum err_code look_for_snapshot(struct creating *c, struct err *err)
+{
+    struct recovery_snapshots *s = c->request->snapshots;
+    struct point_snapshot *p = &c->point->snapshot;
+    struct snapshot_state state;
+    if (!p->id)
+        return ERR_OK;
+    enum err_code code = s->ops->describe(s, p->id, p->cluster, &state, err);
+    bool there = code == ERR_OK, fresh = is_fresh(c, p->requested_ms);
+    if (!there && code != ERR_NOT_FOUND)
+        return code;
+    bool failed = there && state.status == SNAPSHOT_FAILED;
+    if (there ? state.status == SNAPSHOT_PENDING || (fresh && !failed) : fresh && !p->available_ms)
+        return ERR_OK;
+    log_warn(c->run->log, "the snapshot %s, which an earlier run began for this point, %s: another is made%s",
+             p->id,
+             failed  ? "failed"
+             : there ? "is too old"
+                     : "is gone",
+             there ? ", and that one stays until you delete it" : "");
+    p->id = p->arn = NULL;
+    p->available_ms = p->created_ms = 0;
+    return ERR_OK;
+}
+
 static enum err_code begin_snapshot(struct creating *c, struct err *err)
 {
     struct recovery_snapshots *s = c->request->snapshots;
@@ -313,23 +339,18 @@ static enum err_code begin_snapshot(struct creating *c, struct err *err)
     char id[SNAPSHOT_ID_BYTES];
     if (!p->instance)
         return ERR_OK;
-    if (p->id && !is_fresh(c, p->requested_ms))
-        return err_set(err, ERR_REFUSED,
-                       "the snapshot %s, which an earlier run began for this point, is too old", p->id);
     if (p->id)
         return s->ops->create(s, p->instance, p->cluster, p->id, c->point->name, err);
     steps_next(&c->out->steps, "beginning the snapshot");
-    enum err_code code = ERR_OK;
+    /* Identifiers have seconds: another one than that of a snapshot that failed at once. */
+    int64_t at_ms = now_ms(c) > p->requested_ms ? now_ms(c) : p->requested_ms + 1000;
+    enum err_code code = s->ops->check(s, p->instance, &p->cluster, err);
     if (code == ERR_OK)
-        code = s->ops->check(s, p->instance, &p->cluster, err);
-    if (code == ERR_OK)
-        code = s->ops->make_id(s, c->point->name, now_ms(c), id, err);
+        code = s->ops->make_id(s, c->point->name, at_ms, id, err);
     if (code != ERR_OK)
         return code;
     p->id = arena_strdup(c->point->arena, id);
-    p->arn = NULL;
     p->requested_ms = now_ms(c);
-    p->available_ms = 0;
     code = record(c, "point_snapshot_named", err);
     if (code == ERR_OK)
         code = s->ops->create(s, p->instance, p->cluster, p->id, c->point->name, err);
@@ -343,10 +364,13 @@ static enum err_code finish_snapshot(struct creating *c, struct err *err)
     if (!p->instance || p->available_ms)
         return ERR_OK;
     steps_next(&c->out->steps, "waiting for the snapshot");
-    enum err_code code = snapshots_wait(c->run, c->request->snapshots, p->id, p->cluster, &state, err);
+    struct recovery_snapshots *s = c->request->snapshots;
+    enum err_code code = s->ops->wait(s, p->id, p->cluster, &state, err);
     if (code != ERR_OK)
         return code;
     p->arn = *state.arn ? arena_strdup(c->point->arena, state.arn) : NULL;
+    p->created_ms = state.created_ms;
+    p->gib = state.gib;
     p->available_ms = clock_wall_ms(c->run->clock);
     code = take_coordinates(c, &c->point->after, err);
     return code == ERR_OK ? record(c, "point_snapshot_available", err) : code;
@@ -385,6 +409,8 @@ static enum err_code make(struct creating *c, struct err *err)
     enum err_code code = fault_point("point_claimed", ERR_STORAGE, err);
     if (code == ERR_OK)
         code = look_for_archive(c, &usable, err);
+    if (code == ERR_OK)
+        code = look_for_snapshot(c, err);
     if (code == ERR_OK && !usable)
         code = coordinates_before(c, err);
     if (code == ERR_OK)
@@ -401,6 +427,8 @@ static enum err_code make(struct creating *c, struct err *err)
         code = estimate(c, err);
     if (code == ERR_OK)
         code = finish_snapshot(c, err);
+    if (code == ERR_OK) /* a signal during the last step is no complete point */
+        code = cancel_check(c->run->cancel, err);
     return code == ERR_OK ? complete(c, err) : code;
 }
 

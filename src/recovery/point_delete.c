@@ -66,6 +66,17 @@ static enum err_code check_unfinished(const struct point *p, bool force, struct 
     return ERR_OK;
 }
 
+/* An archive can be taken again, what else the snapshot holds cannot: it is protected as every snapshot is,
+ * whatever state the point is in. */
+static enum err_code check_snapshot(const struct point *p, struct recovery_snapshots *s, struct err *err)
+{
+    enum err_code code =
+        p->snapshot.id ? s->ops->check_remove(s, p->snapshot.id, p->snapshot.cluster, err) : ERR_OK;
+    return code == ERR_REFUSED
+               ? err_hint(err, "; --force deletes the point '%s' with it all the same", p->name)
+               : code;
+}
+
 static enum err_code check(const struct run *run, const struct point_stores *stores, const struct point *p,
                            const struct point_delete_options *options, struct err *err)
 {
@@ -73,11 +84,14 @@ static enum err_code check(const struct run *run, const struct point_stores *sto
         return err_set(err, ERR_REFUSED,
                        "the point '%s' has the RDS snapshot %s, which this version cannot delete", p->name,
                        p->snapshot.id);
+    enum err_code code = ERR_OK;
     if (p->state == POINT_CREATING)
-        return check_unfinished(p, options->force, err);
-    if (p->state == POINT_COMPLETE && !options->force)
-        return check_complete(run, stores, p, err);
-    return ERR_OK;
+        code = check_unfinished(p, options->force, err);
+    if (options->force || p->state == POINT_DELETING) /* that was decided already */
+        return code;
+    if (p->state == POINT_COMPLETE)
+        code = check_complete(run, stores, p, err);
+    return code == ERR_OK ? check_snapshot(p, options->snapshots, err) : code;
 }
 
 /* Under the lock: what was checked is what is marked. */

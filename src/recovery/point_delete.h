@@ -20,8 +20,9 @@ struct point_delete_options {
     void *arg;
 };
 
-/* ERR_REFUSED: protected (48 hours), kept, or the only complete one, without force; not confirmed.
- * ERR_LOCKED: a run is making it.  ERR_NOT_FOUND.  *out is the point as it was; the caller frees it. */
+/* ERR_REFUSED, without force: protected (48 hours), kept, or the only complete one; its snapshot, young or
+ * the only one of its source, in any state of the point. Also: not confirmed. ERR_LOCKED: a run is making it.
+ * ERR_NOT_FOUND.  *out is the point as it was; the caller frees it. */
 enum err_code point_delete(const struct run *run, const struct point_stores *stores, const char *name,
                            const struct point_delete_options *options, struct point **out, struct err *err);
 

@@ -4,6 +4,7 @@
 #include "recovery/point_delete.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Index of the newest complete point, or count. */
 static size_t newest_complete(const struct point_list *all)
@@ -15,16 +16,41 @@ static size_t newest_complete(const struct point_list *all)
     return newest;
 }
 
-static bool goes(const struct run *run, const struct point *p, const struct recovery_snapshots *snapshots)
+/* Whether a later complete point has a snapshot of the same instance. */
+static bool has_successor(const struct point_list *all, size_t i)
 {
-    if (!point_is_expired(p, clock_wall_ms(run->clock)))
-        return false;
-    if (!p->snapshot.id || snapshots)
-        return true;
-    log_warn(run->log,
-             "the point '%s' has expired, but this version cannot delete its RDS snapshot %s: it is kept",
-             p->name, p->snapshot.id);
+    for (size_t k = i + 1; k < all->count; k++)
+        if (all->items[k]->state == POINT_COMPLETE && all->items[k]->snapshot.id &&
+            strcmp(all->items[k]->snapshot.instance, all->items[i]->snapshot.instance) == 0)
+            return true;
     return false;
+}
+
+/* A snapshot goes with its point only where deleting it alone would not be refused. */
+static enum err_code snapshot_goes(const struct run *run, const struct point *p, struct recovery_snapshots *s,
+                                   bool *goes, struct err *err)
+{
+    struct err why;
+    if (!s)
+        err_set(&why, ERR_REFUSED, "this version cannot delete its RDS snapshot %s", p->snapshot.id);
+    enum err_code code = s ? s->ops->check_remove(s, p->snapshot.id, p->snapshot.cluster, &why) : ERR_REFUSED;
+    *goes = code == ERR_OK;
+    if (code != ERR_OK && code != ERR_REFUSED)
+        return err_copy(err, &why);
+    if (!*goes)
+        log_warn(run->log, "the point '%s' has expired, but is kept: %s", p->name, why.text);
+    return ERR_OK;
+}
+
+static enum err_code goes(const struct run *run, const struct point_list *all, size_t i,
+                          struct recovery_snapshots *snapshots, bool *goes, struct err *err)
+{
+    const struct point *p = all->items[i];
+    *goes = point_is_expired(p, clock_wall_ms(run->clock));
+    if (!*goes || !p->snapshot.id)
+        return ERR_OK;
+    *goes = has_successor(all, i);
+    return *goes ? snapshot_goes(run, p, snapshots, goes, err) : ERR_OK;
 }
 
 enum err_code point_expiry_plan(const struct run *run, struct store *points,
@@ -39,9 +65,11 @@ enum err_code point_expiry_plan(const struct run *run, struct store *points,
     out->expired = xcalloc(count + 1, sizeof *out->expired);
     out->archives = xcalloc(count + 1, sizeof *out->archives);
     out->pinned = xcalloc(count + 1, sizeof *out->pinned);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; code == ERR_OK && i < count; i++) {
         struct point *p = out->all.items[i];
-        bool expired = i != newest && goes(run, p, snapshots);
+        bool expired = false;
+        if (i != newest)
+            code = goes(run, &out->all, i, snapshots, &expired, err);
         if (expired)
             out->expired[out->expired_count++] = p;
         if (p->archive.name && expired)
@@ -49,7 +77,7 @@ enum err_code point_expiry_plan(const struct run *run, struct store *points,
         else if (p->archive.name)
             out->pinned[out->pinned_count++] = p->archive.name;
     }
-    return ERR_OK;
+    return code;
 }
 
 enum err_code point_expiry_apply(const struct run *run, const struct point_stores *stores,

@@ -20,9 +20,10 @@ struct point_expiry {
     size_t pinned_count;
 };
 
-/* The newest complete point never expires.  Points with a snapshot expire only where snapshots can be deleted
- * (not NULL); else they are told and kept.  A record that cannot be read is an error: nobody knows what it
- * pins. Release with point_expiry_free, on failure too. */
+/* The newest complete point never expires, nor does the newest one with a snapshot of an instance.  Points
+ * with a snapshot expire only where it can be deleted (snapshots is not NULL) and may be (it is neither young
+ * nor the only one); else they are told and kept.  A record that cannot be read is an error: nobody knows
+ * what it pins. Release with point_expiry_free, on failure too. */
 enum err_code point_expiry_plan(const struct run *run, struct store *points,
                                 struct recovery_snapshots *snapshots, struct point_expiry *out,
                                 struct err *err);

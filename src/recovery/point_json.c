@@ -79,7 +79,12 @@ static void put_snapshot(struct json_out *j, const struct point_snapshot *s)
     json_out_string(j, "arn", s->arn);
     json_out_bool(j, "cluster", s->cluster);
     put_time(j, "requested", s->requested_ms);
+    put_time(j, "created", s->created_ms);
     put_time(j, "available", s->available_ms);
+    if (s->gib)
+        json_out_uint(j, "gib", s->gib);
+    else
+        json_out_null(j, "gib");
     json_out_object_close(j);
 }
 
@@ -261,7 +266,9 @@ static void read_snapshot(struct reading *r, const json_t *v, struct point_snaps
     s->arn = text_of(r, v, "arn");
     s->cluster = flag_of(r, v, "cluster");
     s->requested_ms = time_of(r, v, "requested");
+    s->created_ms = time_of(r, v, "created");
     s->available_ms = time_of(r, v, "available");
+    s->gib = number_of(r, v, "gib");
 }
 
 static void read_rest(struct reading *r, const json_t *root, struct point *p)

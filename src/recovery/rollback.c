@@ -330,6 +330,7 @@ enum err_code rollback_run(const struct run *run, const struct db_params *db,
     steps_begin(&out->steps, run);
     enum err_code code = request->via == ROLLBACK_TABLES ? by_tables(&r, err) : rollback_by_instance(&r, err);
     steps_end(&out->steps);
+    out->waited_ms -= fault_errno("rollback_slow") ? 3600 * 1000 : 0; /* it took an hour longer */
     if (code != ERR_OK)
         out->failed = *err;
     source_free(r.source);

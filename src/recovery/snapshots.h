@@ -28,7 +28,8 @@ struct snapshot_state {
     char word[64];      /* the service's own, for people */
     unsigned percent;   /* done; 0 when not known */
     char arn[512];      /* "" when not known */
-    int64_t created_ms; /* wall clock; 0: not known */
+    int64_t created_ms; /* its moment by the service's clock; 0: not known */
+    uint64_t gib;       /* of storage that a new instance of it has; 0: not known */
 };
 
 struct recovery_snapshots_ops {
@@ -46,18 +47,20 @@ struct recovery_snapshots_ops {
                             const char *point, struct err *err);
     enum err_code (*describe)(struct recovery_snapshots *s, const char *id, bool cluster,
                               struct snapshot_state *out, struct err *err);
+    /* Waits until it is available to stay, telling how far it is.  ERR_AWS when it failed, ERR_TIMEOUT, the
+     * token's own; the snapshot goes on being made all the same. */
+    enum err_code (*wait)(struct recovery_snapshots *s, const char *id, bool cluster,
+                          struct snapshot_state *out, struct err *err);
+    /* Whether removing it is safe: ERR_REFUSED when it is young, or the only one of its source.  ERR_OK when
+     * it is gone already. */
+    enum err_code (*check_remove)(struct recovery_snapshots *s, const char *id, bool cluster,
+                                  struct err *err);
     /* ERR_NOT_FOUND when it is gone already. */
     enum err_code (*remove)(struct recovery_snapshots *s, const char *id, bool cluster, struct err *err);
 };
 
 struct recovery_snapshots {
     const struct recovery_snapshots_ops *ops;
-    int64_t poll_ms; /* between two looks at one that is being made */
 };
-
-/* Waits until it is available: twice in a row, because states flap.  ERR_AWS when it failed.  The token ends
- * the wait; the snapshot goes on being made. */
-enum err_code snapshots_wait(const struct run *run, struct recovery_snapshots *s, const char *id,
-                             bool cluster, struct snapshot_state *out, struct err *err);
 
 #endif

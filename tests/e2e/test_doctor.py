@@ -54,6 +54,13 @@ class Doctor(TestCase):
         found = s.dbsafe("doctor", self.path, "--estimate", "--json").json
         self.assertRegex(self.find(found["checks"], "ok", "a restore takes")["text"], r"about .+, at most .+; the RTO is 30")
         self.assertEqual(s.sql("SHOW DATABASES"), databases)
+        slow = {"DBSAFE_FAULT": "fail:estimate_slow"}
+        warned = s.dbsafe("doctor", self.path, "--estimate", "--json", env=slow)
+        self.find(warned.json["checks"], "warning", "a restore takes")
+        self.assertIn("a sample was loaded and removed again", warned.err)
+        late = s.dbsafe("doctor", self.path, "--estimate", "--require-rto", "--json", env=slow, check=10).json
+        self.find(late["checks"], "refusal", "a restore takes")
+        self.assertIs(late["ok"], False)
         weak = s.account("ALL ON glpi_select.*")
         refused = s.dbsafe("doctor", self.path, "--estimate", "--json", check=10, defaults_file=weak).json
         self.find(refused["checks"], "note", "is not timed")

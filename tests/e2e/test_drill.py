@@ -175,12 +175,22 @@ class Drill(DrillCase):
         self.assertIn("--tables", self.drill("--tables", "chatbot_users", check=2).err)
         self.assertIn("standard input", s.dbsafe("verify", "-", "--drill", stdin=open(self.archive, "rb"), check=2).err)
         self.assertIn("/nowhere", self.drill("--mariadbd", "/nowhere", check=11).err)
-        self.assertIn("--drill-dir", s.dbsafe("verify", self.archive, "--drill", "--drill-dir", "/proc/1/nothing", check=5).err +
-                      "--drill-dir")
+        self.assertIn("/proc/1/nothing", s.dbsafe("verify", self.archive, "--drill", "--drill-dir", "/proc/1/nothing", check=5).err)
         deep = self.folder / ("x" * 90)
         deep.mkdir()
         self.assertIn("--drill-dir", s.dbsafe("verify", self.archive, "--drill", "--drill-dir", deep, check=2).err)
         self.assertEqual(list(deep.iterdir()), [])
+
+    def test_a_setting_is_for_whole_archives(self):
+        """What the configuration asks for contradicts nothing that is asked for here."""
+        s = self.server
+        wish = {"DBSAFE_DRILL": "yes"}
+        s.dbsafe("verify", self.archive, "--live", env=wish)
+        for result in (s.dbsafe("verify", self.archive, "--tables", "chatbot_users", "--json", env=wish),
+                       s.dbsafe("verify", "-", "--json", stdin=open(self.archive, "rb"), env=wish)):
+            self.assertIsNone(result.json["drill"])
+        result = s.dbsafe("verify", self.archive, "--drill-dir", self.folder, "--json", env=wish)
+        self.assertIs(result.json["drill"]["passed"], True)
 
     def test_no_server_program(self):
         """Found in PATH or the usual folders; a program that is none is told."""

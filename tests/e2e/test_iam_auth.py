@@ -56,6 +56,14 @@ class IamAuth(TestCase):
         self.run_dbsafe("undo")
         self.assertEqual(self.refusals(), [])
 
+    def test_point_and_rollback(self):
+        made = self.run_dbsafe("point", "create", "by-iam", "glpi_select", "--no-drill", "--json").json
+        self.server.sql("DELETE FROM glpi_select.chatbot_messages")
+        done = self.run_dbsafe("rollback", "--point", "by-iam", "--yes", "--json").json
+        self.assertEqual((done["verdict"], done["verified"]), ("done", True))
+        self.run_dbsafe("verify", made["archive"], "--live")
+        self.assertEqual(self.refusals(), [])
+
     def test_temporary_keys(self):
         self.run_dbsafe("undo", "--list", key=self.temporary)
         self.assertEqual([(u, w) for u, _, w in self.server.verifier.tokens], [("by iam", None)])

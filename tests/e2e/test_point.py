@@ -14,8 +14,8 @@ from lib.archive import Archive
 KEYS = {"dbsafe_point", "name", "state", "created", "completed", "protected_until", "expires", "keep", "operator", "owner",
         "tool_version", "target", "server_version", "names", "excludes", "before", "after", "archive", "drill", "snapshot", "git",
         "estimate", "obstacles"}
-# Every step of a creation, in its order.
-POINTS = ["point_claimed", "point_before", "point_archive_named", "dump_snapshot_taken", "sink_commit", "point_dumped", "point_archived",
+# Every step of a creation, in its order.  The first three commits are of the record, the fourth is the archive's.
+POINTS = ["point_claimed", "point_before", "point_archive_named", "dump_snapshot_taken", "sink_commit:4", "point_dumped", "point_archived",
           "point_verified", "drill_started", "drill_compared", "point_drilled", "estimate_created", "estimate_loaded", "point_estimated",
           "point_completed"]
 
@@ -201,15 +201,17 @@ class Create(PointCase):
         self.assertIn("point delete p2", result.err)
 
     def test_over_the_rto(self):
-        """One minute is the least; the record says that the sample took longer."""
-        self.create("p1", "--no-drill", "--require-rto", "--rto", "1")
-        self.change(state="creating", completed=None, estimate={"seconds": 50.0, "at_most": 90.0, "unknown": None, "rto": 60.0})
-        result = self.create("p1", "--no-drill", "--require-rto", "--rto", "1", check=10)
-        self.assertIn("longer than the RTO of 1 minutes", result.err)
+        """A restore that would take an hour longer than the sample says; an estimate holds for its archive."""
+        self.assertNotIn("longer than the RTO", self.create("p0", "--no-drill", "--require-rto", "--rto", "1").err)
+        result = self.create("p1", "--no-drill", "--require-rto", fault="fail:estimate_slow", check=10)
+        self.assertIn("longer than the RTO of 30 minutes", result.err)
+        self.assertNotIn("OK:", result.err)
         self.assertEqual(self.record()["state"], "creating")
-        result = self.create("p1", "--no-drill", "--rto", "1")
+        self.assertIn("the RTO of 59 minutes", self.create("p1", "--no-drill", "--require-rto", "--rto", "59", check=10).err)
+        result = self.create("p1", "--no-drill")
         self.assertIn("longer than the RTO", result.err)
         self.assertEqual(self.record()["state"], "complete")
+        self.assertGreater(self.record()["estimate"]["at_most"], 3600)
 
     def test_a_drill_that_cannot_be_made_fails_the_point(self):
         result = self.create("p1", check=10, fault="fail:drill_space")
@@ -217,6 +219,34 @@ class Create(PointCase):
         self.assertEqual(self.record()["state"], "creating")
         self.assertIs(self.create("p1", "--no-drill", "--json").json["resumed"], True)
         self.assertIn("declined", self.record()["drill"]["skipped"])
+
+    def test_an_archive_that_is_damaged_meanwhile(self):
+        """Before its bytes are verified, and between that and the drill."""
+        for name, at, args in (("p1", "point_archived", ("--no-drill",)), ("p2", "point_verified", ())):
+            with self.subTest(at=at):
+                running = self.server.dbsafe_start("point", "create", name, "glpi_select", "--drill-dir", self.drills, *args,
+                                                   env={"DBSAFE_FAULT": f"stop:{at}"})
+                wait_until(running.stopped, what="the stop")
+                archive = self.server.store / self.record(name)["archive"]["name"]
+                data = bytearray(archive.read_bytes())
+                data[len(data) // 2] ^= 1
+                archive.write_bytes(data)
+                running.signal(signal.SIGCONT)
+                result = process.expect(running.finish(), 8)
+                self.assertNotIn("OK:", result.err)
+                self.assertEqual(self.record(name)["state"], "creating")
+                proofs = {a["name"]: a["proof"] for a in self.server.dbsafe("list", "--json").json["archives"]}
+                self.assertEqual(proofs[archive.name], "none")
+                self.assertIn("not complete", self.server.dbsafe("rollback", "--point", name, "--yes", check=10).err)
+
+    def test_without_a_server_program_here(self):
+        """There is no drill, unless one was asked for."""
+        self.assertIn("mariadbd", self.create("p1", "--drill", fault="fail:drill_no_server", check=11).err)
+        self.assertFalse((self.points / "p1.json").exists())
+        result = self.create("p1", "--json", fault="fail:drill_no_server")
+        self.assertEqual(result.json["point"]["drill"]["skipped"], "there is no mariadbd on this machine")
+        self.assertEqual(result.json["point"]["state"], "complete")
+        self.assertIn("the archive was not restored in a drill: there is no mariadbd on this machine", result.err)
 
     def test_writers_meanwhile(self):
         """The point is of one moment, whatever comes in between."""
@@ -268,7 +298,7 @@ class Interrupted(PointCase):
             with self.subTest(at=at):
                 self.setUp()
                 result = self.create("p1", check=(4, 5), fault=f"fail:{at}")
-                self.assertIn("fault injected", result.err)
+                self.assertRegex(result.err, "fault injected|Input/output error")
                 archives = [a for a in self.server.archives() if a.endswith(".tar")]
                 # A record stays exactly where there is something to go on with.
                 self.assertEqual((self.points / "p1.json").exists(), bool(archives))

@@ -10,8 +10,8 @@ from lib import TestCase, process, sample, wait_until
 from lib.rds_double import RdsDouble
 
 PASSWORD = "harness-rds-master-pw-7Hq"
-FAULTS = ("point_claimed", "point_snapshot_named", "point_snapshot_begun", "point_dumped", "point_verified", "point_snapshot_available",
-          "point_completed")
+FAULTS = ("point_claimed", "point_before", "point_snapshot_named", "point_snapshot_begun", "point_archive_named", "point_dumped",
+          "point_archived", "point_verified", "point_snapshot_available", "point_completed")
 
 
 class PointOnRds(TestCase):
@@ -56,15 +56,21 @@ class PointOnRds(TestCase):
 
 class Instance(PointOnRds):
     def test_both_of_one_name(self):
-        made = self.create("release-7", "--json").json["point"]
+        made = self.create("release-7", "--json", "--wait-limit", "5").json["point"]
         snapshot, = self.ours("release-7")
         self.assertEqual((made["state"], made["snapshot"]["id"], made["snapshot"]["arn"], made["snapshot"]["cluster"]),
                          ("complete", snapshot.id, snapshot.arn, self.cluster))
         self.assertRegex(snapshot.id, r"^dbsafe-release-7-\d{8}-\d{6}$")
         self.assertEqual(snapshot.status, "available")
+        taken = made["snapshot"]
+        moments = [made["before"]["at"], taken["requested"], taken["created"], taken["available"], made["after"]["at"]]
+        self.assertEqual(sorted(moments), moments)
+        self.assertEqual(taken["created"], snapshot.created.strftime("%Y-%m-%dT%H:%M:%SZ"))
         shown = process.dbsafe("snapshot", "list", "--instance", self.instance, "--json", env=self.env()).json["snapshots"]
         self.assertEqual([s["point"] for s in shown if s["snapshot"] == snapshot.id], ["release-7"])
-        self.assertIn(snapshot.id, self.point("show", "release-7").out)
+        text = self.point("show", "release-7").out
+        self.assertIn(f"as of {taken['created']}, available {taken['available']}", text)
+        self.assertRegex(text, r"by instance +AWS does not tell .*, which took at most 0:\d\d to make \(storage of \d+ GiB\); loading the")
         again = self.create("release-7", "--json").json
         self.assertTrue(again["existed"])
         self.assertEqual(len(self.ours("release-7")), 1)
@@ -120,6 +126,27 @@ class Instance(PointOnRds):
         failed = self.create("broken", check=6)
         self.assertIn("'failed'", failed.err)
         self.assertEqual(json.loads((self.server.store / "points" / "broken.json").read_text())["state"], "creating")
+        again = self.create("broken", "--json")
+        self.assertIn("failed: another is made", again.err)
+        self.assertEqual((again.json["point"]["state"], len(self.ours("broken"))), ("complete", 2))
+
+    def test_a_snapshot_that_was_begun_long_ago(self):
+        self.create("slow", fault="kill:point_snapshot_begun", check=-9)
+        self.rds.wait_idle()
+        old, = self.ours("slow")
+        made = self.create("slow", "--json", fault="fail:point_stale")
+        self.assertIn(f"{old.id}, which an earlier run began for this point, is too old", made.err)
+        self.assertNotEqual(made.json["point"]["snapshot"]["id"], old.id)
+        self.assertEqual(len(self.ours("slow")), 2)
+        # One that is still being made takes long: another would, too.
+        self.rds.states.hold("creating")
+        self.create("slower", fault="kill:point_snapshot_begun", check=-9)
+        running = self.server.dbsafe_start("point", "create", "slower", "glpi_select", "--instance", self.instance, "--no-drill",
+                                           env=self.env("fail:point_stale"))
+        wait_until(lambda: ": creating, " in running.error_text(), 60, "it waits")
+        self.rds.states.release("creating")
+        process.expect(running.finish(60), 0)
+        self.assertEqual(len(self.ours("slower")), 1)
 
     def test_interrupted_while_waiting(self):
         self.rds.states.hold("creating")
@@ -127,7 +154,10 @@ class Instance(PointOnRds):
         wait_until(lambda: self.ours("patience") and len(self.rds.log("DescribeDBClusterSnapshots" if self.cluster else "DescribeDBSnapshots")) > 2,
                    60, "it waits")
         running.interrupt()
-        self.assertEqual(running.finish(60).rc, 130)
+        ended = process.expect(running.finish(60), 130)
+        self.assertRegex(ended.err, r"snapshot dbsafe-patience-\S+: creating, \d+ %, 0:\d\d")
+        snapshot, = self.ours("patience")
+        self.assertIn(f"AWS goes on with the snapshot {snapshot.id}; the same command goes on from here", ended.err)
         self.rds.states.release("creating")
         made = self.create("patience", "--json").json
         self.assertTrue(made["resumed"])
@@ -141,15 +171,62 @@ class Instance(PointOnRds):
         self.point("delete", "gone", "--yes", "--force")
         wait_until(lambda: not self.ours("gone"), 30, "the snapshot is gone")
         self.assertEqual(len(self.ours("stays")), 1)
-        record = self.server.store / "points" / "stays.json"
-        values = json.loads(record.read_text())
-        long_ago = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        values.update(created=long_ago, completed=long_ago, expires=long_ago)
-        record.write_text(json.dumps(values))
+        self.age("stays")
         self.create("newest")
-        process.dbsafe("prune", "--yes", env={**self.env(), "DBSAFE_STORE": f"file://{self.server.store}"})
+        self.prune("--yes")
         wait_until(lambda: not self.ours("stays"), 30, "the expired one's snapshot is gone")
         self.assertEqual(len(self.ours("newest")), 1)
+
+    def test_a_deletion_is_finished(self):
+        self.create("away")
+        archive = json.loads((self.server.store / "points" / "away.json").read_text())["archive"]["name"]
+        for fault in ("point_deleting", "point_snapshot_removed", "point_archive_removed", "point_companions_removed"):
+            self.point("delete", "away", "--yes", "--force", fault=f"kill:{fault}", check=-9)
+        self.point("delete", "away", "--yes")
+        wait_until(lambda: not self.ours("away"), 30, "the snapshot is gone")
+        self.point("show", "away", check=11)
+        self.assertEqual(list(self.server.store.glob(f"{archive}*")), [])
+
+    def prune(self, *args, **options):
+        return process.dbsafe("prune", *args, env={**self.env(), "DBSAFE_STORE": f"file://{self.server.store}"}, **options)
+
+    def age(self, point):
+        """A month went by since it was made."""
+        record = self.server.store / "points" / f"{point}.json"
+        values = json.loads(record.read_text())
+        month = datetime.timedelta(days=30)
+        long_ago = (datetime.datetime.now(datetime.timezone.utc) - month).strftime("%Y-%m-%dT%H:%M:%SZ")
+        values.update(created=long_ago, completed=long_ago, expires=long_ago)
+        record.write_text(json.dumps(values))
+        for snapshot in self.ours(point):
+            snapshot.created -= month
+
+    def test_a_snapshot_is_protected_whatever_its_point_is(self):
+        self.snapshots().clear()
+        self.create("half", fault="kill:point_verified", check=-9)
+        self.rds.wait_idle()
+        self.assertIn("younger than 48 hours", self.point("delete", "half", "--yes", check=10).err)
+        self.assertEqual(len(self.ours("half")), 1)
+        self.point("delete", "half", "--yes", "--force")
+        wait_until(lambda: not self.ours("half"), 30, "the snapshot is gone")
+        # The only snapshot, although another complete point is there.
+        self.create("both")
+        self.point("create", "alone", "glpi_select", "--no-drill")
+        self.age("both")
+        self.assertIn("the only one of prod", self.point("delete", "both", "--yes", check=10).err)
+        self.assertEqual(self.prune("--dry-run", "--json").json["points"], [])
+        # Of two that have expired the newer one stays, and what goes is named before.
+        self.create("second")
+        self.age("second")
+        first, = self.ours("both")
+        dry = self.prune("--dry-run", "--json")
+        self.assertEqual((dry.json["points"], dry.json["snapshots"]), (["both"], [first.id]))
+        for asked in (dry, self.prune(check=10)):
+            self.assertIn(first.id, asked.err)
+        self.assertEqual(len(self.ours("both")), 1)
+        self.prune("--yes")
+        wait_until(lambda: not self.ours("both"), 30, "the snapshot is gone")
+        self.assertEqual(len(self.ours("second")), 1)
 
     def test_who_is_not_there(self):
         self.server.dbsafe("point", "create", "none", "glpi_select", "--instance", "nobody", "--no-drill", env=self.env(), check=11)

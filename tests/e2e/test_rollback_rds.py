@@ -18,7 +18,7 @@ UPDATE shop.other SET n = -1;
 """
 # Steps of a rollback with a cut-over, and of one that copies tables, in their order.
 RENAME = ["rollback_opened", "rollback_compared", "rollback_confirmed", "rollback_instance_planned", "rds_restore", "rollback_instance_made",
-          "restore_journalled", "restore_loaded", "swap_begin", "swap_finish", "rollback_instance_loaded", "rollback_cutover_planned",
+          "restore_journalled", "restore_loaded", "restore_verified", "swap_planned", "swap_begin", "swap_finish", "rollback_instance_loaded", "rollback_cutover_planned",
           "rds_cutover_second", "rollback_cutover_done", "rollback_instance_finished"]
 COPY = ["rollback_instance_loaded", "rollback_copy_read", "restore_loaded", "swap_finish", "rollback_copied", "rollback_instance_finished"]
 
@@ -166,7 +166,11 @@ class Instance(ByInstance):
 
         with self.subTest("its name"):
             old = self.live.thing().resource
-            done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+            asked = self.live.dbsafe("rollback", "--point", "p1", "--via", "instance", "--cutover", "rename", check=10)
+            result = self.rollback("--via", "instance", "--cutover", "rename", "--json")
+            done = result.json
+            for said in (asked.err, result.err):
+                self.assertEqual("the endpoint of a member" in said, self.cluster, said)
             self.assertTrue(done["instance"]["cut_over"])
             self.as_archived()
             self.assertEqual(self.live.server().value("SELECT n FROM shop.other"), 1)
@@ -198,6 +202,9 @@ class Instance(ByInstance):
                     self.assertIn("--cutover rename finishes it", refused)
                 elif bearers == {live}:
                     self.assertEqual(self.picture(), self.migrated)
+                else:
+                    self.assertEqual(bearers, {self.journal()["to_resource"]})
+                    self.as_archived()
         done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
         self.assertEqual(done["verdict"], "nothing to do")
         self.as_archived()
@@ -224,7 +231,7 @@ class Instance(ByInstance):
         self.rollback(*way)
         self.as_archived()
         self.assertEqual(self.live.server().value("SELECT COUNT(*) FROM shop.orders"), 200)
-        self.assertEqual([f.name for f in (self.live.store / "points").glob("*~copy*")], [])
+        self.assertEqual([f.name for f in (self.live.store / "points").iterdir() if "~copy" in f.name or f.suffix == ".tmp"], [])
 
     def test_a_name_that_is_not_given_is_given_back(self):
         self.point()
@@ -248,6 +255,45 @@ class Instance(ByInstance):
 
 class Cluster(Instance):
     cluster = True
+
+
+class Back(ByInstance):
+    def test_killed_on_the_way_back(self):
+        """Before the first rename, and between the two, while AWS goes on with what it was told."""
+        self.point()
+        live = self.live.thing().resource
+        self.rollback("--via", "instance", "--cutover", "rename")
+        self.rollback("--via", "instance", "--cutover", "back", fault="kill:rollback_cut_back_begun", check=-9)
+        self.assertNotEqual(self.live.thing().resource, live)
+        second = self.rds.plan.hold(op="ModifyDBInstance", nth=2)
+        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_STORE": f"file://{self.live.store}"}
+        argv = process.dbsafe_argv(["rollback", f"--defaults-file={self.live.file}", "--point", "p1", "--yes", "--via", "instance",
+                                    "--cutover", "back"])
+        running = process.start(argv, env=process.client_env(self.live.home, env))
+        wait_until(second.arrived, 60, "the second rename")
+        running.kill()
+        self.assertEqual(running.finish(60).rc, -9)
+        self.assertNotIn(self.name, self.live.things())
+        self.assertIn("--cutover back takes it back", self.rollback("--via", "instance", check=10).err)
+        second.release()
+        self.rollback("--via", "instance", "--cutover", "back")
+        self.assertEqual(self.live.thing().resource, live)
+        self.assertEqual(self.picture(), self.migrated)
+
+
+class Told(ByInstance):
+    def test_what_is_told(self):
+        self.point()
+        told = self.rollback("--via", "instance", "--json")
+        instance = told.json["instance"]
+        self.assertEqual([c["where"] for c in instance["changed_between"]], ["glpi_select.chatbot_users"])
+        self.assertIn("changed between snapshot and archive: glpi_select.chatbot_users: ", told.err)
+        self.assertEqual({c["where"] for c in told.json["changes"]},
+                         {f"glpi_select.chatbot_{t}" for t in ("users", "messages", "visual_config", "config")})
+        thing = self.live.thing(self.new())
+        self.assertEqual(thing.tags["dbsafe:point"], "p1")
+        self.assertIn(f"{self.new()} is at {thing.endpoint[0]}:{thing.endpoint[1]}, ", told.err)
+        self.assertRegex(told.err, r"AWS does not tell how long .*, which took at most 0:\d\d to make \(storage of \d+ GiB\)")
 
 
 class Refused(ByInstance):

@@ -102,6 +102,10 @@ class Instance(Thing):
         """The settings as they are shown: some of a member's are its cluster's."""
         return {**self.settings, **{k: self.cluster.settings[k] for k in OF_CLUSTER}} if self.cluster else self.settings
 
+    def domains(self):
+        s = self.settings
+        return [{"Domain": s["Domain"], "Status": "joined", "IAMRoleName": s["DomainIAMRoleName"]}] if s["Domain"] else []
+
     def describe(self):
         s = self.effective
         answer = {
@@ -120,7 +124,7 @@ class Instance(Thing):
             "OptionGroupMemberships": [{"OptionGroupName": s["OptionGroupName"], "Status": "in-sync"}],
             "PubliclyAccessible": s["PubliclyAccessible"], "StorageType": s["StorageType"], "DbInstancePort": 0,
             "DBClusterIdentifier": self.cluster.id if self.cluster else None, "StorageEncrypted": bool(self.encrypted), "KmsKeyId": self.encrypted,
-            "DbiResourceId": self.resource, "CACertificateIdentifier": s["CACertificateIdentifier"], "DomainMemberships": [],
+            "DbiResourceId": self.resource, "CACertificateIdentifier": s["CACertificateIdentifier"], "DomainMemberships": self.domains(),
             "CopyTagsToSnapshot": s["CopyTagsToSnapshot"], "MonitoringInterval": s["MonitoringInterval"],
             "MonitoringRoleArn": s["MonitoringRoleArn"], "PromotionTier": s["PromotionTier"] if self.cluster else None, "DBInstanceArn": self.arn,
             "IAMDatabaseAuthenticationEnabled": s["EnableIAMDatabaseAuthentication"],

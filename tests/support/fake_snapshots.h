@@ -1,6 +1,6 @@
 /*
- * A fake of recovery_snapshots, the seam behind which src/rds stands: one snapshot whose states are a script, one
- * letter a look: p pending, o an unknown word that is pending, a available, f failed.  What happens is noted.
+ * A fake of recovery_snapshots, the seam behind which src/rds stands: one snapshot that is available.  What
+ * happens is noted.
  */
 #ifndef DBSAFE_TESTS_SUPPORT_FAKE_SNAPSHOTS_H
 #define DBSAFE_TESTS_SUPPORT_FAKE_SNAPSHOTS_H
@@ -13,9 +13,9 @@
 
 struct fake_snapshots {
     struct recovery_snapshots base;
-    const char *states; /* the last one stays */
     struct buf log;     /* "remove x; " */
     enum err_code fails; /* what remove and describe fail with; ERR_OK: they work */
+    bool last;           /* removing it would be refused */
 };
 
 static inline enum err_code fake_check(struct recovery_snapshots *s, const char *instance, bool *cluster, struct err *err)
@@ -48,18 +48,15 @@ static inline enum err_code fake_describe(struct recovery_snapshots *s, const ch
 {
     struct fake_snapshots *f = (struct fake_snapshots *)s;
     (void)cluster;
-    if (f->fails)
-        return err_set(err, f->fails, "no snapshot %s", id);
-    char state = f->states[0];
-    if (f->states[1])
-        f->states++;
-    buf_putf(&f->log, "%c", state);
-    *out = (struct snapshot_state){.status = state == 'a'   ? SNAPSHOT_AVAILABLE
-                                             : state == 'f' ? SNAPSHOT_FAILED
-                                                            : SNAPSHOT_PENDING,
-                                   .percent = state == 'p' ? 50 : 0};
-    snprintf(out->word, sizeof out->word, "%s", state == 'a' ? "available" : state == 'f' ? "failed" : "creating");
-    return ERR_OK;
+    *out = (struct snapshot_state){.status = SNAPSHOT_AVAILABLE, .word = "available", .percent = 100};
+    return f->fails ? err_set(err, f->fails, "no snapshot %s", id) : ERR_OK;
+}
+
+static inline enum err_code fake_check_remove(struct recovery_snapshots *s, const char *id, bool cluster, struct err *err)
+{
+    struct fake_snapshots *f = (struct fake_snapshots *)s;
+    (void)cluster;
+    return f->last ? err_set(err, ERR_REFUSED, "%s is the only one", id) : ERR_OK;
 }
 
 static inline enum err_code fake_remove(struct recovery_snapshots *s, const char *id, bool cluster, struct err *err)
@@ -70,10 +67,11 @@ static inline enum err_code fake_remove(struct recovery_snapshots *s, const char
 }
 
 /* buf_free(&f->log) releases it. */
-static inline void fake_snapshots_init(struct fake_snapshots *f, const char *states)
+static inline void fake_snapshots_init(struct fake_snapshots *f)
 {
-    static const struct recovery_snapshots_ops ops = {fake_check, fake_make_id, fake_create, fake_describe, fake_remove};
-    *f = (struct fake_snapshots){.base = {.ops = &ops, .poll_ms = 0}, .states = states};
+    static const struct recovery_snapshots_ops ops = {fake_check, fake_make_id, fake_create, fake_describe,
+                                                    fake_describe, fake_check_remove, fake_remove};
+    *f = (struct fake_snapshots){.base = {.ops = &ops}};
     buf_init(&f->log, 10000);
 }
 

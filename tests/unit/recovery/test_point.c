@@ -66,7 +66,9 @@ static struct point *full(const char *name)
                                           .arn = "arn:aws:rds:eu-west-1:123456789012:snapshot:before-v12",
                                           .cluster = true,
                                           .requested_ms = NOW,
-                                          .available_ms = NOW + 4000};
+                                          .created_ms = NOW + 1000,
+                                          .available_ms = NOW + 4000,
+                                          .gib = 100};
     p->git = (struct point_git){"0123456789012345678901234567890123456789", "main", tags, 2};
     p->estimate =
         (struct point_estimate){.known = true, .likely_ms = 60001, .most_ms = 90002, .rto_ms = 1800000};

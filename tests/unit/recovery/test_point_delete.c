@@ -25,7 +25,7 @@ static int set_up(void **state)
         return -1;
     f->run = (struct run){.cancel = NULL, .clock = clock_system()};
     f->stores = (struct point_stores){.open_points = open_points, .arg = f->points_dir};
-    fake_snapshots_init(&f->snapshots, "a");
+    fake_snapshots_init(&f->snapshots);
     *state = f;
     return store_folder_open(f->dir, false, &f->stores.archives, NULL) == ERR_OK &&
                    store_folder_open(f->points_dir, true, &f->stores.points, NULL) == ERR_OK
@@ -72,13 +72,36 @@ static bool has(struct fixture *f, const char *name)
     return found;
 }
 
-static enum err_code delete (struct fixture *f, bool with_rds, struct err *err) {
+static enum err_code try_delete(struct fixture *f, bool force, bool with_rds, struct err *err)
+{
     struct point *p;
-    const struct point_delete_options options = {.force = true,
+    const struct point_delete_options options = {.force = force,
                                                  .snapshots = with_rds ? &f->snapshots.base : NULL};
     enum err_code code = point_delete(&f->run, &f->stores, "p", &options, &p, err);
     point_free(p);
     return code;
+}
+
+static enum err_code delete (struct fixture *f, bool with_rds, struct err *err) {
+    return try_delete(f, true, with_rds, err);
+}
+
+/* An unfinished point is not protected; the snapshot is. */
+static void a_protected_snapshot_protects_its_point(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    put_point(f, "p", POINT_CREATING);
+    f->snapshots.last = true;
+    assert_err(try_delete(f, false, true, &err), ERR_REFUSED, &err);
+    assert_non_null(strstr(err.text, "--force"));
+    assert_string_equal(buf_cstr(&f->snapshots.log), "");
+    assert_true(has(f, "a.dbsafe.tar"));
+    f->snapshots.last = false;
+    assert_ok(try_delete(f, false, true, &err), &err);
+    put_point(f, "p", POINT_DELETING); /* it was decided before the run died */
+    f->snapshots.last = true;
+    assert_ok(try_delete(f, false, true, &err), &err);
 }
 
 static void snapshot_archive_and_record_go(void **state)
@@ -118,6 +141,7 @@ static void what_is_gone_already_is_fine_and_what_fails_is_gone_on_with(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_protected_snapshot_protects_its_point, set_up, tear_down),
         cmocka_unit_test_setup_teardown(snapshot_archive_and_record_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_gone_already_is_fine_and_what_fails_is_gone_on_with, set_up,
                                         tear_down),

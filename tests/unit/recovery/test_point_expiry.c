@@ -23,7 +23,9 @@ static void put(struct store *store, const char *name, int64_t age_days, enum po
     p->expires_ms = p->created_ms + 7 * DAY_MS;
     p->archive = (struct point_archive){
         .name = arena_printf(p->arena, "%s.tar", name), .done = true, .run_id = "r", .manifest_sha256 = "m"};
-    p->snapshot.instance = p->snapshot.id = snapshot;
+    p->snapshot.id = snapshot;
+    if (snapshot) /* "prod-1" is of "prod" */
+        p->snapshot.instance = arena_printf(p->arena, "%.*s", (int)strcspn(snapshot, "-"), snapshot);
     assert_ok(point_put(store, p, true, &err), &err);
     point_free(p);
 }
@@ -54,7 +56,7 @@ static void expired_and_pinned(void **state)
     struct store *store;
     struct fake_snapshots snapshots;
     char *dir = tmpdir_make();
-    fake_snapshots_init(&snapshots, "a");
+    fake_snapshots_init(&snapshots);
     assert_int_equal(store_folder_open(dir, false, &store, NULL), ERR_OK);
     expect(NULL, NULL, "", "");
     expect(store, NULL, "", "");
@@ -64,7 +66,14 @@ static void expired_and_pinned(void **state)
     put(store, "snap", 9, POINT_COMPLETE, "snap-1");
     put(store, "making", 10, POINT_CREATING, NULL);
     expect(store, NULL, "old ", "making.tar snap.tar young.tar ");
-    expect(store, &snapshots.base, "snap old ", "making.tar young.tar ");
+    expect(store, &snapshots.base, "old ",
+           "making.tar snap.tar young.tar "); /* the only one of its instance */
+    put(store, "other", 8, POINT_COMPLETE, "other-1");
+    expect(store, &snapshots.base, "old ", "making.tar snap.tar other.tar young.tar ");
+    put(store, "younger", 7, POINT_COMPLETE, "snap-2");
+    expect(store, &snapshots.base, "snap old ", "making.tar other.tar younger.tar young.tar ");
+    snapshots.last = true; /* of those that RDS has, whatever the records say */
+    expect(store, &snapshots.base, "old ", "making.tar snap.tar other.tar younger.tar young.tar ");
     buf_free(&snapshots.log);
     store_free(store);
     tmpdir_remove(dir);
