@@ -379,9 +379,20 @@ enum err_code objects_define(struct objects *o, struct db_conn *c, struct manife
     m->objects = arena_calloc(m->arena, o->count + 1, sizeof *m->objects);
     m->object_count = o->count;
     o->definitions = arena_calloc(o->arena, o->count + 1, sizeof *o->definitions);
+    struct err unseen = {.code = ERR_OK}, one = {.code = ERR_OK};
     enum err_code code = order_views(o, c, m, err);
-    for (unsigned i = 0; code == ERR_OK && i < o->count; i++)
-        code = define(o, i, c, m, err);
+    for (unsigned i = 0; code == ERR_OK && i < o->count; i++) {
+        code = define(o, i, c, m, &one);
+        if (code == ERR_DB_DENIED) {
+            if (unseen.code == ERR_OK)
+                unseen = one;
+            code = ERR_OK;
+        } else if (code != ERR_OK) {
+            err_copy(err, &one);
+        }
+    }
+    if (code == ERR_OK && unseen.code != ERR_OK)
+        return err_copy(err, &unseen);
     if (code == ERR_OK)
         name_triggers(o, m);
     return code == ERR_OK ? objects_read_sequences(o, c, m, err) : code;

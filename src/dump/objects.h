@@ -29,6 +29,8 @@ enum err_code objects_find_triggers(struct objects *o, struct db_conn *c, const 
 /*
  * Reads every definition, puts the objects in order (by kind, views behind what they use) and fills
  * m->objects, the tables' triggers, and m->warnings.  ERR_SNAPSHOT for one that vanished meanwhile.
+ * ERR_DB_DENIED for the first that this account may not see; then those that it may are described, and the
+ * others have definitions without a text.
  */
 enum err_code objects_define(struct objects *o, struct db_conn *c, struct manifest *m, struct err *err);
 /* Where each sequence stands.  They belong to no snapshot: read behind it, no row that it shows holds a value

@@ -355,7 +355,8 @@ static enum err_code take_belongings(struct planner *p, struct err *err)
 }
 
 /* What should be known of all this. */
-static enum err_code warn_of_surprises(struct planner *p, const struct plan *plan, struct err *err)
+static enum err_code warn_of_surprises(struct planner *p, const struct plan *plan, bool unseen,
+                                       struct err *err)
 {
     const char **definitions = arena_calloc(p->arena, p->objects->count + 1, sizeof *definitions);
     for (unsigned i = 0; i < p->objects->count; i++)
@@ -365,7 +366,8 @@ static enum err_code warn_of_surprises(struct planner *p, const struct plan *pla
                                   .definitions = definitions,
                                   .whole = p->whole,
                                   .whole_count = p->whole_count};
-    lint_catalogue(&in);
+    if (!unseen)
+        lint_catalogue(&in);
     return lint_accounts(&in, p->conn, err);
 }
 
@@ -387,7 +389,10 @@ enum err_code plan_make(const struct run *run, struct db_conn *c, const struct d
     if (code == ERR_OK)
         code = objects_define(&out->objects, c, manifest, err);
     if (code == ERR_OK)
-        code = warn_of_surprises(&p, out, err);
+        code = warn_of_surprises(&p, out, false, err);
+    struct err other;
+    if (code == ERR_DB_DENIED) /* for who looks whether a dump would work */
+        warn_of_surprises(&p, out, true, &other);
     free(p.found);
     return code;
 }

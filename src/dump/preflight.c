@@ -28,15 +28,63 @@ static void tell_server(struct looking *l)
     findings_add(l->out, FINDING_OK, "server", NULL, "%s %s", s->flavour, s->version);
 }
 
-static const char *grant_text(struct looking *l, enum privilege p, const char *schema)
+static struct flavour flavour_here(const struct looking *l)
+{
+    return flavour_of(db_version(l->conn));
+}
+
+static const char *grant_of(struct looking *l, const char *privileges, const char *schema)
 {
     struct buf sql;
     buf_init(&sql, 4096);
-    grants_put_statement(l->grants, privilege_name(p, flavour_of(db_version(l->conn)).mariadb), schema, NULL,
-                         &sql);
+    grants_put_statement(l->grants, privileges, schema, NULL, &sql);
     const char *text = arena_strdup(l->manifest->arena, buf_cstr(&sql));
     buf_free(&sql);
     return text;
+}
+
+static const char *grant_text(struct looking *l, enum privilege p, const char *schema)
+{
+    return grant_of(l, privilege_name(p, flavour_here(l).mariadb), schema);
+}
+
+static const char *grant_to_see(struct looking *l, const struct catalog_object *o)
+{
+    struct buf sql;
+    switch (o->kind) {
+    case CATALOG_VIEW:
+        return grant_of(l, "SELECT, SHOW VIEW", o->schema);
+    case CATALOG_TRIGGER:
+        return grant_text(l, PRIV_TRIGGER, o->schema);
+    case CATALOG_EVENT:
+        return grant_text(l, PRIV_EVENT, o->schema);
+    case CATALOG_SEQUENCE:
+        return grant_text(l, PRIV_SELECT, o->schema);
+    default:
+        break;
+    }
+    buf_init(&sql, 4096);
+    buf_put(&sql, "GRANT ");
+    grants_put_show_routine(flavour_here(l), o->schema, &sql);
+    buf_putf(&sql, " TO %s", grants_account(l->grants));
+    const char *text = arena_strdup(l->manifest->arena, buf_cstr(&sql));
+    buf_free(&sql);
+    return text;
+}
+
+/* Objects whose definition this account may not see: each kind of each database once. */
+static void check_objects(struct looking *l)
+{
+    static const char *const kinds[] = {[CATALOG_VIEW] = "views",        [CATALOG_SEQUENCE] = "sequences",
+                                        [CATALOG_TRIGGER] = "triggers",  [CATALOG_EVENT] = "events",
+                                        [CATALOG_PACKAGE] = "routines",  [CATALOG_PACKAGE_BODY] = "routines",
+                                        [CATALOG_FUNCTION] = "routines", [CATALOG_PROCEDURE] = "routines"};
+    const struct objects *all = &l->plan.objects;
+    for (unsigned i = 0; i < all->count; i++)
+        if (!all->definitions[i].text)
+            findings_add(l->out, FINDING_REFUSAL, "privileges", grant_to_see(l, &all->items[i]),
+                         "there are %s in %s that this account may not see", kinds[all->items[i].kind],
+                         all->items[i].schema);
 }
 
 /* Tables that cannot be read, or not held still. */
@@ -115,9 +163,29 @@ static enum err_code look(struct looking *l, struct dump_estimate *estimate, str
     if (code != ERR_OK)
         return code;
     check_tables(l);
+    check_objects(l);
     code = check_consistency(l, err);
     tell_warnings(l);
     estimate_all(l, estimate);
+    return code;
+}
+
+/* No table could be described: what the grants say of the databases is all that can be told. */
+static enum err_code look_at_grants(struct looking *l, struct err *err)
+{
+    static const enum privilege wanted[] = {PRIV_SHOW_VIEW, PRIV_TRIGGER, PRIV_EVENT, PRIV_LOCK_TABLES};
+    enum err_code code = grants_read(l->conn, &l->grants, err);
+    for (unsigned i = 0; code == ERR_OK && i < l->manifest->schema_count; i++) {
+        const char *schema = l->manifest->schemas[i].name;
+        if (!grants_have(l->grants, PRIV_SELECT, schema, NULL))
+            findings_add(l->out, FINDING_REFUSAL, "privileges", grant_text(l, PRIV_SELECT, schema),
+                         "not all rows of %s can be read", schema);
+        for (size_t k = 0; k < sizeof wanted / sizeof wanted[0]; k++)
+            if (!grants_have(l->grants, wanted[k], schema, NULL))
+                findings_add(l->out, FINDING_NOTE, "privileges", grant_text(l, wanted[k], schema),
+                             "on %s the account lacks %s", schema,
+                             privilege_name(wanted[k], flavour_here(l).mariadb));
+    }
     return code;
 }
 
@@ -130,12 +198,11 @@ enum err_code dump_preflight(const struct run *run, const struct db_params *db,
     enum err_code code = db_connect(db, run->cancel, &l.conn, err);
     if (code == ERR_OK)
         code = plan_make(run, l.conn, options, l.manifest, &l.plan, err);
-    if (code == ERR_REFUSED ||
-        ((code == ERR_DB || code == ERR_DB_DENIED) && l.conn)) { /* one of the findings */
-        findings_add(out, FINDING_REFUSAL, code == ERR_REFUSED ? "fidelity" : "privileges", NULL, "%s",
-                     err->text);
-        code = ERR_OK;
-    } else if (code == ERR_OK) {
+    if (code == ERR_REFUSED || (code == ERR_DB && l.conn)) { /* one of the findings */
+        bool refused = code == ERR_REFUSED;
+        findings_add(out, FINDING_REFUSAL, refused ? "fidelity" : "privileges", NULL, "%s", err->text);
+        code = refused ? ERR_OK : look_at_grants(&l, err);
+    } else if (code == ERR_OK || code == ERR_DB_DENIED) {
         code = look(&l, estimate, err);
     }
     grants_free(l.grants);

@@ -26,7 +26,7 @@ static enum err_code look_at(struct db_conn *c, struct targets *t, const char *s
     struct catalog_table *found;
     unsigned count = 0;
     enum err_code code = catalog_tables(c, t->arena, schema, name, &found, &count, err);
-    *exists = count > 0;
+    *exists = count > 0 && found[0].kind == wanted; /* what is of another kind is not looked into */
     if (count && found[0].kind != wanted)
         refuse(r, "%s.%s is a %s on the server, not a %s", schema, name, KINDS[found[0].kind], KINDS[wanted]);
     else if (count && options->if_exists == IF_EXISTS_FAIL)

@@ -407,17 +407,25 @@ static enum err_code check_targets(struct restore *r, struct err *err)
     return code != ERR_OK ? code : refused;
 }
 
-/* What the archive's objects and the live side say against it; what stands in the way by its kind must not be
- * looked into as a table. */
-static enum err_code check_all(struct restore *r, struct err *err)
+static enum err_code check_plan(struct restore *r, struct err *err)
 {
-    enum err_code code = check_targets(r, err);
-    if (code == ERR_OK)
-        code = objects_choose(r->run, r->control, &r->input, &r->targets, r->options, &r->op, err);
+    enum err_code code = objects_choose(r->run, r->control, &r->input, &r->targets, r->options, &r->op, err);
     if (code != ERR_OK)
         return code;
     objects_choose_schemas(r->input.manifest, &r->targets, r->options, &r->op);
     return check_early(r, err);
+}
+
+/* What the archive's objects and the live side say against it: of two refusals all reasons. */
+static enum err_code check_all(struct restore *r, struct err *err)
+{
+    struct err late;
+    enum err_code code = check_targets(r, err);
+    if (code != ERR_REFUSED)
+        return code == ERR_OK ? check_plan(r, err) : code;
+    if (check_plan(r, &late) == ERR_REFUSED && strchr(late.text, '\n'))
+        err_hint(err, "%s", strchr(late.text, '\n'));
+    return code;
 }
 
 /* Looks for all that could stop it later; needs what the targets' own check read of the live side. */

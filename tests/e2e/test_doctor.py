@@ -81,6 +81,34 @@ class Doctor(TestCase):
         self.find(checks, "ok", "single-reader")
         self.find(checks, "warning", "GRANT TRIGGER")
 
+    def test_of_a_dump_by_an_account_that_may_not_see_all(self):
+        """What cannot be read hides nothing else that is missing; with each GRANT that it names it works."""
+        s = self.server
+        s.load("CREATE DATABASE parts_1;\nUSE parts_1;\nCREATE TABLE t (id INT PRIMARY KEY);\nCREATE TABLE old (id INT) ENGINE=MyISAM;\n"
+               "CREATE VIEW v AS SELECT id FROM t;\nCREATE VIEW w AS SELECT id FROM t;\nCREATE FUNCTION f() RETURNS INT DETERMINISTIC RETURN 1;\n")
+        account = s.account("SELECT, EXECUTE ON parts_1.*")
+        checks = self.doctor("parts_1", account=account, check=10)
+        self.find(checks, "refusal", "engine MyISAM of parts_1.old")
+        self.find(checks, "warning", "GRANT TRIGGER ON `parts\\_1`.*")
+        self.find(checks, "warning", "GRANT EVENT ON `parts\\_1`.*")
+        self.find(checks, "note", "LOCK TABLES missing")
+        self.find(checks, "ok", "single-reader")
+        to = f" TO `{account.stem}`@`localhost`"
+        remedies = [c["remedy"] for c in checks if c["level"] == "refusal"]
+        self.assertEqual(sorted(remedies), [f"GRANT LOCK TABLES ON `parts\\_1`.*{to}", f"GRANT SELECT ON mysql.proc{to}",
+                                            f"GRANT SELECT, SHOW VIEW ON `parts\\_1`.*{to}"])
+        for remedy in remedies:
+            s.sql(remedy)
+        self.doctor("parts_1", account=account)
+        s.dbsafe("dump", "parts_1", "-o", s.folder / "parts.tar", defaults_file=account)
+
+    def test_of_a_dump_by_an_account_that_may_not_select(self):
+        account = self.server.account("TRIGGER ON glpi_select.*")
+        checks = self.doctor("glpi_select", account=account, check=10)
+        remedies = [c["remedy"] for c in checks if c["level"] == "refusal"]
+        self.assertIn(f"GRANT SELECT ON `glpi\\_select`.* TO `{account.stem}`@`localhost`", remedies)
+        self.find(checks, "note", "GRANT LOCK TABLES")
+
     def test_of_tables_without_transactions(self):
         account = self.server.account("SELECT ON bank.*")
         checks = self.doctor("bank", account=account, check=10)

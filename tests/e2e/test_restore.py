@@ -493,6 +493,21 @@ class Refused(TestCase):
                "CREATE TABLE other.d (id INT NOT NULL PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES r.t (id));\n")
         self.assert_refused(archive, "first_t", "other.c", "other.d")
 
+    def test_reasons_of_every_kind_at_once(self):
+        """What stands in a table's place hides no other reason."""
+        s = self.server
+        s.load("USE r;\nCREATE SEQUENCE other.numbers;\nCREATE TABLE s (id BIGINT NOT NULL DEFAULT NEXTVAL(other.numbers) PRIMARY KEY);\n"
+               "CREATE VIEW v AS SELECT 1 id;\n")
+        archive = self.dump("r", "--exclude", "other.numbers")
+        s.load("USE r;\nDROP TABLE t, s;\nDROP SEQUENCE other.numbers;\nDROP VIEW v;\nCREATE TABLE v (id INT);\nCREATE VIEW t AS SELECT 1 AS id, 2 AS v;\n"
+               "CREATE TABLE other.c (id INT NOT NULL PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES r.p (id));\n")
+        reasons = ("r.t is a view", "sequence other.numbers", "view r.v cannot come back", "other.c")
+        self.assert_refused(archive, *reasons)
+        self.assert_refused(archive, *reasons, "r.p exists already", args=("--if-exists", "fail"))
+        doctor = s.dbsafe("doctor", archive, check=10)
+        for reason in reasons:
+            self.assertIn(reason, doctor.out)
+
     def test_what_appeared_while_loading(self):
         """Checked again right before the swap: hours may have passed."""
         s = self.server
