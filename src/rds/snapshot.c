@@ -312,6 +312,8 @@ enum err_code rds_snapshot_delete(struct rds *r, const struct rds_snapshot *snap
     struct aws_answer answer;
     if (strcmp(word, snapshot->id) != 0 && strcmp(word, snapshot->arn) != 0)
         return err_set(err, ERR_REFUSED, "deleting the snapshot %s needs its exact name", snapshot->id);
+    if (strcmp(snapshot->status, "deleting") == 0) /* by an earlier run */
+        return ERR_OK;
     aws_answer_init(&answer, RDS_ANSWER_BYTES);
     http_pairs_add(&params, kinds[snapshot->kind].id, snapshot->id);
     enum err_code rc = rds_call(r, kinds[snapshot->kind].delete, &params, &answer, err);

@@ -180,9 +180,13 @@ class Instance(PointOnRds):
     def test_a_deletion_is_finished(self):
         self.create("away")
         archive = json.loads((self.server.store / "points" / "away.json").read_text())["archive"]["name"]
-        for fault in ("point_deleting", "point_snapshot_removed", "point_archive_removed", "point_companions_removed"):
-            self.point("delete", "away", "--yes", "--force", fault=f"kill:{fault}", check=-9)
-        self.point("delete", "away", "--yes")
+        self.rds.states.hold("deleting")
+        try:
+            for fault in ("point_deleting", "point_snapshot_removed", "point_archive_removed", "point_companions_removed"):
+                self.point("delete", "away", "--yes", "--force", fault=f"kill:{fault}", check=-9)
+            self.point("delete", "away", "--yes")
+        finally:
+            self.rds.states.release("deleting")
         wait_until(lambda: not self.ours("away"), 30, "the snapshot is gone")
         self.point("show", "away", check=11)
         self.assertEqual(list(self.server.store.glob(f"{archive}*")), [])
