@@ -265,16 +265,19 @@ static bool changed_nothing(const struct operation *op)
     return nothing;
 }
 
-static enum err_code remove_staging(struct restore *r, struct operation *op, struct err *err)
+/* *only_remains: what failed leaves no more than something of ours that is in nobody's way.  With --if-exists
+ * drop the old tables were to go, and a journal that cannot be written is believed wrongly later. */
+static enum err_code remove_staging(struct restore *r, struct operation *op, bool *only_remains,
+                                    struct err *err)
 {
     const struct remains_given given = restoring_given(r);
+    bool all = op->drop_old || changed_nothing(op); /* nothing is kept for undo */
     enum err_code code = fault_point("swap_finish", ERR_DB, err);
-    if (code == ERR_OK && (op->drop_old || changed_nothing(op))) /* nothing is kept for undo */
-        return remains_drop(r->control, op, &given, err);
     if (code == ERR_OK)
-        code = remains_drop_staging(r->control, op, err);
+        code = all ? remains_drop(r->control, op, &given, err) : remains_drop_staging(r->control, op, err);
+    *only_remains = code != ERR_OK && !op->drop_old;
     /* The state comes last: until then --resume takes it up. */
-    if (code == ERR_OK)
+    if (code == ERR_OK && !all)
         code = journal_set_state(r->control, op, OPERATION_SWAPPED, clock_wall_ms(r->run->clock), err);
     return code;
 }
@@ -294,8 +297,26 @@ static enum err_code finish_steps(struct restore *r, struct operation *op, bool 
 static enum err_code explain_unfinished(const struct operation *op, struct err *err)
 {
     err_wrap(err, "restore %s is swapped, but not all that is behind the swap is done", op->id);
-    return err_hint(
-        err, "; the same command with --resume goes on there, `dbsafe undo %s` puts everything back", op->id);
+    err_hint(err, "; the same command with --resume goes on there");
+    return op->drop_old ? err->code : err_hint(err, ", `dbsafe undo %s` puts everything back", op->id);
+}
+
+/* The last of all, with a new connection where the first was lost. */
+static enum err_code remove_remains(struct restore *r, struct operation *op, struct err *err)
+{
+    bool only_remains;
+    enum err_code code = remove_staging(r, op, &only_remains, err);
+    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
+        only_remains = false;
+        code = come_back(r, op, err);
+        if (code == ERR_OK)
+            code = remove_staging(r, op, &only_remains, err);
+    }
+    if (code == ERR_OK || !only_remains)
+        return code;
+    op->unfinished = true;
+    log_warn(r->run->log, "restore %s is done, but its remains could not be removed: %s", op->id, err->text);
+    return ERR_OK;
 }
 
 /* A cancelled or lost connection is no reason to leave work undone: the swap was done. */
@@ -307,18 +328,9 @@ static enum err_code finish_swapped(struct restore *r, struct operation *op, enu
         if (code == ERR_OK)
             code = finish_steps(r, op, true, err);
     }
-    if (code != ERR_OK)
-        return explain_unfinished(op, err);
-    code = remove_staging(r, op, err);
-    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
-        code = come_back(r, op, err);
-        if (code == ERR_OK)
-            code = remove_staging(r, op, err);
-    }
-    if (code != ERR_OK)
-        log_warn(r->run->log, "restore %s is done, but its remains could not be removed: %s", op->id,
-                 err->text);
-    return ERR_OK;
+    if (code == ERR_OK)
+        code = remove_remains(r, op, err);
+    return code == ERR_OK ? code : explain_unfinished(op, err);
 }
 
 enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err)
@@ -370,6 +382,7 @@ void restoring_report(const struct operation *op, struct restore_result *result)
     result->rows = op->rows;
     result->verified = op->verified;
     result->swapped = op->swapped;
+    result->unfinished = op->unfinished;
 }
 
 /* ---- the stages ---- */

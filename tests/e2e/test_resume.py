@@ -297,3 +297,48 @@ class Interrupted(Case):
                 blocker.rollback()
         self.restore("--resume")
         self.assert_new()
+
+
+class Failed(Case):
+    """What could not be done behind the swap is told in the exit code, or in the answer where nobody misses it."""
+
+    def test_tables_that_were_to_be_dropped(self):
+        drop = ("--if-exists", "drop", "--yes")
+        result = self.restore(*drop, check=4, env=fault("fail", "swap_finish"))
+        self.assertIn("is swapped, but not all", result.err)
+        self.assertNotIn("puts everything back", result.err)
+        self.assertTrue(any("undo" in n for n in ours(self.server)))
+        self.restore(*drop, "--resume")
+        self.assert_new()
+        self.assertEqual(ours(self.server), [])
+
+    def test_remains_of_our_own(self):
+        answer = self.restore("--json", env=fault("fail", "swap_finish")).json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, True))
+        answer = self.restore("--resume", "--json").json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, False))
+        answer = self.undo("--json", env=fault("fail", "undo_swapped")).json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, True))
+        answer = self.undo("--json").json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, False))
+        self.assert_old()
+
+    def test_a_journal_that_cannot_be_written(self):
+        for what, point, go_on in (("restore", "swap_finish", "--resume goes on there"), ("undo", "undo_swapped", "undo` again goes on there")):
+            with self.subTest(what=what):
+                s = self.server
+                known = ours(s)
+                run = self.stopped_at(point, what, *([self.archive] if what == "restore" else []))
+                journal = max(n for n in ours(s) if n not in known and re.match(r"dbsafe_\d", n))
+                s.sql(f"RENAME TABLE `{journal}`.meta TO `{journal}`.away")
+                run.signal(signal.SIGCONT)
+                result = run.finish()
+                self.assertEqual(result.rc, 4, result)
+                self.assertIn(go_on, result.err)
+                s.sql(f"RENAME TABLE `{journal}`.away TO `{journal}`.meta")
+                if what == "restore":
+                    self.restore("--resume")
+                    self.assert_new()
+                else:
+                    self.undo()
+                    self.assert_old()
