@@ -118,8 +118,11 @@ static enum err_code ask_marker(const struct run *run, const struct db_params *p
         db_close(c);
         if (code == ERR_OK)
             return op->swapped ? ERR_OK : err_copy(err, &lost);
-        if (code == ERR_LOCKED || clock_monotonic_ms(run->clock) >= deadline ||
-            clock_backoff(200, run->cancel, NULL) != ERR_OK)
+        if (code == ERR_LOCKED) {
+            op->unknown = true;
+            return err_wrap(err, "the connection ended in mid-swap");
+        }
+        if (clock_monotonic_ms(run->clock) >= deadline || clock_backoff(200, run->cancel, NULL) != ERR_OK)
             break;
     }
     op->unknown = true;

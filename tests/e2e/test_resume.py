@@ -170,6 +170,27 @@ class TakenOver(Case):
         self.assertEqual(result.rc, 12, result)
         self.assertIn("another dbsafe has taken it over", result.err)
 
+    def test_an_undo_that_was_replaced_clears_nothing(self):
+        """Before its swap, or in it: what it had prepared is another's by then."""
+        for point, rc in (("undo_begin", 4), ("swap_rename", 12)):
+            with self.subTest(point=point):
+                self.setUp()
+                self.restore()
+                s, known = self.server, ours(self.server)
+                run = self.stopped_at(point, "undo")
+                (journal,) = (n for n in ours(s) if n not in known and re.match(r"dbsafe_\d", n))
+                s.sql(f"UPDATE `{journal}`.meta SET v = CONCAT(v, '0') WHERE k = 'owner'")
+                s.sql(f"KILL {s.value('SELECT IS_USED_LOCK(%s)', ('dbsafe:' + s.value('SELECT MD5(%s)', ('w',)),))}")
+                kept = ours(s)
+                run.signal(signal.SIGCONT)
+                result = run.finish()
+                self.assertEqual(result.rc, rc, result)
+                self.assertIn("another dbsafe has taken it over", result.err)
+                self.assertEqual(ours(s), kept)
+                s.sql(f"UPDATE `{journal}`.meta SET v = LEFT(v, CHAR_LENGTH(v) - 1) WHERE k = 'owner'")
+                self.undo()
+                self.assert_old()
+
 
 class SameArchive(Case):
     """What is staged is of one archive, whatever has its name by now."""
