@@ -1,7 +1,11 @@
 """Going on where a restore or an undo was left: who may, from which archive, and with what proof."""
 
+import os
 import re
+import shutil
 import signal
+import subprocess
+import unittest
 
 from lib import TestCase, wait_until
 from lib.world import ours
@@ -124,6 +128,22 @@ class TakenOver(Case):
         self.restore("--resume", check=12)
         second.signal(signal.SIGCONT)
         self.assertEqual(second.finish().rc, 0)
+        self.assert_new()
+
+    @unittest.skipIf(os.geteuid() != 0 or not shutil.which("unshare"), "needs root and unshare")
+    def test_from_where_the_process_cannot_be_seen(self):
+        """As from another container on this host: the lock tells that somebody works."""
+        s = self.server
+        first = self.stopped_at("step_name_triggers", "restore", self.archive)
+        before = self.live()
+        for command in (["undo"], ["restore", self.archive, "--resume"]):
+            argv = ["unshare", "--pid", "--fork", "--mount-proc", *(str(x) for x in s.dbsafe_argv(command))]
+            result = subprocess.run(argv, env=s.dbsafe_env(), capture_output=True, text=True, timeout=120)
+            self.assertEqual(result.returncode, 12, result)
+            self.assertIn("another dbsafe holds it", result.stderr)
+        self.assertEqual(self.live(), before)
+        first.signal(signal.SIGCONT)
+        self.assertEqual(first.finish().rc, 0)
         self.assert_new()
 
     def test_who_lost_the_connection_and_the_lock_stops(self):

@@ -3,8 +3,8 @@
 #include "support/store_sample.h"
 #include "support/test.h"
 
-#include "archive/reader.h"
 #include "archive/name.h"
+#include "archive/reader.h"
 #include "recovery/drill.h"
 
 #include <jansson.h>
