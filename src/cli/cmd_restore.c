@@ -64,6 +64,7 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
     json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
     json_out_bool(&j, "verified", r->verified);
     json_out_bool(&j, "swapped", r->swapped);
+    json_out_bool(&j, "unfinished", r->unfinished);
     json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);

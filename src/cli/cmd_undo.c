@@ -158,6 +158,7 @@ static enum err_code answer_undo(struct cli *cli, const struct restore_result *r
     json_out_uint(&j, "objects", r->objects);
     json_out_fixed3(&j, "seconds", output_elapsed_ms(cli));
     json_out_bool(&j, "swapped", r->swapped);
+    json_out_bool(&j, "unfinished", r->unfinished);
     json_out_bool(&j, "dry_run", options_flag(cli->options, OPTION_DRY_RUN));
     enum err_code code = output_answer(cli, &j, &out, err);
     buf_free(&out);

@@ -113,6 +113,7 @@ struct operation {
     enum operation_state state;
     bool swapped;       /* the marker says done, whatever the state says */
     bool unknown;       /* the swap may have been done or not: the server could not be asked */
+    bool unfinished;    /* swapped, but some of its own remains could not be removed */
     int64_t swapped_ms; /* wall clock; 0: not yet */
     bool drop_old;      /* --if-exists drop: the outgoing tables are dropped after the swap */
     bool verified;      /* content checksums were compared */

@@ -47,9 +47,31 @@ static bool was_made(const struct operation *op, const char *schema)
     return false;
 }
 
+/* Placeholders that were exchanged stand beside the staging tables, also in a schema of the user's, under a
+ * name that only this operation gives. */
+static enum err_code drop_placeholders(struct db_conn *c, const struct operation *op, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, 4096);
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && op->swapped && i < op->exchange_count; i++) {
+        const struct exchange *x = &op->exchanges[i];
+        if (!x->placeholder || was_made(op, x->outgoing_schema))
+            continue;
+        buf_clear(&sql);
+        buf_put(&sql, "DROP SEQUENCE IF EXISTS ");
+        operation_outgoing(op, i, &sql);
+        code = db_exec(c, buf_cstr(&sql), err);
+    }
+    buf_free(&sql);
+    return code;
+}
+
 enum err_code remains_drop_staging(struct db_conn *c, const struct operation *op, struct err *err)
 {
     enum err_code code = without_key_checks(c, err);
+    if (code == ERR_OK)
+        code = drop_placeholders(c, op, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)
         if (is_staging(op->schemas[i]))
             code = drop_schema(c, op->schemas[i], err);
@@ -69,7 +91,7 @@ static enum err_code drop_tables_in_given(struct db_conn *c, const struct operat
         const struct exchange *x = &op->exchanges[i];
         const char *schema = op->swapped ? x->outgoing_schema : op->is_undo ? NULL : x->incoming_schema;
         /* What an undo brings in is the undo data of the operation before: not its own. */
-        if (!schema || was_made(op, schema))
+        if (!schema || was_made(op, schema) || (op->swapped && x->placeholder))
             continue;
         if (!is_own(schema) && (!named || strcmp(named, schema) != 0)) {
             code = err_set(
@@ -94,6 +116,8 @@ enum err_code remains_drop(struct db_conn *c, const struct operation *op, const 
     char name[64];
     snprintf(name, sizeof name, "dbsafe_%s", op->id);
     enum err_code code = without_key_checks(c, err);
+    if (code == ERR_OK)
+        code = drop_placeholders(c, op, err);
     if (code == ERR_OK)
         code = drop_tables_in_given(c, op, given, err);
     for (unsigned i = 0; code == ERR_OK && i < op->schema_count; i++)

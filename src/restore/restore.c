@@ -2,7 +2,6 @@
 
 #include "core/fault.h"
 #include "db/catalog.h"
-#include "db/session.h"
 #include "restore/adapt.h"
 #include "restore/finish.h"
 #include "restore/journal.h"
@@ -11,7 +10,6 @@
 #include "restore/objects.h"
 #include "restore/owner.h"
 #include "restore/preflight.h"
-#include "restore/schemas.h"
 #include "restore/stage.h"
 #include "restore/swap.h"
 #include "restore/swap_plan.h"
@@ -19,7 +17,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SQL_MAX_BYTES ((size_t)1 << 20)
@@ -187,189 +184,6 @@ static void tell_tables(struct restore *r)
                  : r->options->if_exists == IF_EXISTS_DROP ? "dropping the table that is there"
                                                            : "keeping the table that is there for undo");
     }
-}
-
-/* ---- locks, and what stays ---- */
-
-struct remains_given restoring_given(const struct restore *r)
-{
-    return (struct remains_given){r->options->staging_schema, r->options->undo_schema};
-}
-
-/* A new control connection after a cancellation or loss: cleaning up must still be possible. */
-static enum err_code reconnect(struct restore *r, struct err *err)
-{
-    db_close(r->control);
-    r->control = NULL;
-    enum err_code code = db_connect(r->params, NULL, &r->control, err);
-    return code == ERR_OK ? session_lock_wait(r->control, LOCK_WAIT_S, err) : code;
-}
-
-/* With the connection the locks were lost: the work goes on with them, or not at all. */
-static enum err_code come_back(struct restore *r, struct operation *op, struct err *err)
-{
-    enum err_code code = reconnect(r, err);
-    return code == ERR_OK ? takeover(r->control, r->arena, op, LOCK_WAIT_S, err) : code;
-}
-
-struct swap_options restoring_swap_options(const struct restore *r)
-{
-    return (struct swap_options){r->options->lock_timeout_s, r->options->kill_blockers};
-}
-
-enum err_code restoring_clear(struct restore *r, struct operation *op, struct err *err)
-{
-    const struct remains_given given = restoring_given(r);
-    const struct swap_options options = restoring_swap_options(r);
-    struct work w;
-    work_begin(&w, r->run, r->params, r->control, op, &options);
-    w.cancel = NULL;
-    enum err_code code = steps_clear(&w, err);
-    work_end(&w);
-    return code == ERR_OK ? remains_drop(r->control, op, &given, err) : code;
-}
-
-enum err_code restoring_take_back(struct restore *r, struct operation *op, bool cancelled, struct err *err)
-{
-    const struct swap_options options = restoring_swap_options(r);
-    struct work w;
-    work_begin(&w, r->run, r->params, r->control, op, &options);
-    if (cancelled)
-        w.cancel = NULL;
-    enum err_code code = steps_take_back(&w, err);
-    work_end(&w);
-    return code;
-}
-
-void restoring_keep(struct restore *r, struct operation *op, enum err_code why, struct err *err)
-{
-    struct err late;
-    bool lost = why == ERR_DB_LOST || cancel_fired(r->run->cancel); /* else that was done already */
-    if (lost && (come_back(r, op, &late) != ERR_OK || restoring_take_back(r, op, true, &late) != ERR_OK))
-        log_warn(r->run->log, "what was prepared for the swap could not be taken back: %s", late.text);
-    err_hint(err,
-             "; the verified tables are kept: the same command with --resume tries only the swap again, "
-             "`dbsafe undo %s`"
-             " clears them away",
-             op->id);
-}
-
-/* ---- behind the swap ---- */
-
-/* Nothing that undo could put back: no table, object or database was there before or has come. */
-static bool changed_nothing(const struct operation *op)
-{
-    bool nothing = op->exchange_count == 0 && op->kept_count == 0;
-    for (unsigned i = 0; i < op->schema_change_count; i++)
-        nothing &= schemas_equal(&op->schema_changes[i].before, &op->schema_changes[i].after);
-    return nothing;
-}
-
-static enum err_code remove_staging(struct restore *r, struct operation *op, struct err *err)
-{
-    const struct remains_given given = restoring_given(r);
-    enum err_code code = fault_point("swap_finish", ERR_DB, err);
-    if (code == ERR_OK && (op->drop_old || changed_nothing(op))) /* nothing is kept for undo */
-        return remains_drop(r->control, op, &given, err);
-    if (code == ERR_OK)
-        code = remains_drop_staging(r->control, op, err);
-    /* The state comes last: until then --resume takes it up. */
-    if (code == ERR_OK)
-        code = journal_set_state(r->control, op, OPERATION_SWAPPED, clock_wall_ms(r->run->clock), err);
-    return code;
-}
-
-static enum err_code finish_steps(struct restore *r, struct operation *op, bool cancelled, struct err *err)
-{
-    const struct swap_options options = restoring_swap_options(r);
-    struct work w;
-    work_begin(&w, r->run, r->params, r->control, op, &options);
-    if (cancelled)
-        w.cancel = NULL;
-    enum err_code code = steps_finish(&w, false, err);
-    work_end(&w);
-    return code;
-}
-
-static enum err_code explain_unfinished(const struct operation *op, struct err *err)
-{
-    err_wrap(err, "restore %s is swapped, but not all that is behind the swap is done", op->id);
-    return err_hint(
-        err, "; the same command with --resume goes on there, `dbsafe undo %s` puts everything back", op->id);
-}
-
-/* A cancelled or lost connection is no reason to leave work undone: the swap was done. */
-static enum err_code finish_swapped(struct restore *r, struct operation *op, enum err_code code,
-                                    struct err *err)
-{
-    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
-        code = come_back(r, op, err);
-        if (code == ERR_OK)
-            code = finish_steps(r, op, true, err);
-    }
-    if (code != ERR_OK)
-        return explain_unfinished(op, err);
-    code = remove_staging(r, op, err);
-    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
-        code = come_back(r, op, err);
-        if (code == ERR_OK)
-            code = remove_staging(r, op, err);
-    }
-    if (code != ERR_OK)
-        log_warn(r->run->log, "restore %s is done, but its remains could not be removed: %s", op->id,
-                 err->text);
-    return ERR_OK;
-}
-
-enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err)
-{
-    return finish_swapped(r, op, finish_steps(r, op, false, err), err);
-}
-
-/* ---- the swap ---- */
-
-/* The plan is made anew: it may be hours since the first one. */
-static enum err_code plan_again(struct restore *r, struct work *w, struct err *err)
-{
-    const struct swap_plan_options options = {.include_referencing = r->options->include_referencing,
-                                              .assume_no_outside_fks = r->options->assume_no_outside_fks};
-    struct db_conn *maker;
-    enum err_code code = work_maker(w, true, &maker, err);
-    if (code == ERR_OK)
-        code = swap_plan_make(r->run, r->control, maker, r->arena, w->op, &options, err);
-    if (code == ERR_OK)
-        code = fault_point("swap_planned", ERR_DB, err);
-    return code == ERR_OK ? journal_write_plan(r->control, w->op, err) : code;
-}
-
-enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err)
-{
-    const struct swap_options options = restoring_swap_options(r);
-    struct work w;
-    enum err_code code = fault_point("swap_begin", ERR_DB, err);
-    if (code != ERR_OK)
-        return code;
-    work_begin(&w, r->run, r->params, r->control, op, &options);
-    code = plan_again(r, &w, err);
-    if (code == ERR_OK)
-        code = steps_swap(&w, err);
-    enum err_code late = code == ERR_OK ? steps_finish(&w, false, err) : code;
-    work_end(&w);
-    return code == ERR_OK ? finish_swapped(r, op, late, err) : code;
-}
-
-void restoring_report(const struct operation *op, struct restore_result *result)
-{
-    snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
-    for (unsigned i = 0; i < op->exchange_count; i++) {
-        result->tables += op->exchanges[i].kind == EXCHANGE_TABLE;
-        result->objects += op->exchanges[i].kind == EXCHANGE_SEQUENCE;
-    }
-    for (unsigned i = 0; i < op->made_count; i++)
-        result->objects += op->made[i].text != NULL;
-    result->rows = op->rows;
-    result->verified = op->verified;
-    result->swapped = op->swapped;
 }
 
 /* ---- the stages ---- */
@@ -567,7 +381,8 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
     }
     const struct remains_given given = restoring_given(r);
     struct err failed;
-    enum err_code code = r->journalled ? come_back(r, &r->op, &failed) : reconnect(r, &failed);
+    enum err_code code =
+        r->journalled ? restoring_come_back(r, &r->op, &failed) : restoring_reconnect(r, &failed);
     if (code == ERR_OK)
         code = r->journalled ? restoring_clear(r, &r->op, &failed)
                              : remains_drop(r->control, &r->op, &given, &failed);

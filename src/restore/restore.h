@@ -42,7 +42,8 @@ struct restore_result {
     uint64_t rows;
     bool verified; /* every restored table's content checksum was compared */
     bool swapped;
-    bool proves; /* they were compared with this archive, and not with one that had its name before */
+    bool unfinished; /* swapped, but remains of dbsafe's own could not be removed: the next run does it */
+    bool proves;     /* they were compared with this archive, and not with one that had its name before */
 };
 
 /* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ERR_TIMEOUT, ...: live tables are unchanged, staging was removed. */

@@ -1,5 +1,5 @@
 /*
- * One run of restore, for the files that carry it out (restore.c, resume.c).
+ * One run of restore, for the files that carry it out (restore.c, resume.c), and what both do (restoring.c).
  */
 #ifndef DBSAFE_RESTORE_RESTORING_H
 #define DBSAFE_RESTORE_RESTORING_H
@@ -29,6 +29,11 @@ struct restore {
 const char *restoring_wishes(struct restore *r);
 struct remains_given restoring_given(const struct restore *r);
 struct swap_options restoring_swap_options(const struct restore *r);
+/* A new control connection after a cancellation or loss: cleaning up must still be possible. */
+enum err_code restoring_reconnect(struct restore *r, struct err *err);
+/* The same for an operation that is in the journal: with the connection the locks were lost, and the work
+ * goes on with them, or not at all (takeover.h). */
+enum err_code restoring_come_back(struct restore *r, struct operation *op, struct err *err);
 /* Plans and carries out the swap of a verified staging, and everything behind it. */
 enum err_code restoring_swap(struct restore *r, struct operation *op, struct err *err);
 /* Everything behind a swap that is done. */

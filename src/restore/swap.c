@@ -51,7 +51,8 @@ static void rename_statement(const struct operation *op, struct buf *sql)
 /* Behind the exchange the replaced tables still have their keys to parents that are not exchanged, and a
  * delete there could cascade into them: the server drops these in the same statement, which it finishes
  * whatever becomes of this process.  What it cannot drop there, for somebody's lock, is left to the step
- * behind; and so are those of very many tables, for the guard is not to be held that long. */
+ * behind; and so are those of very many tables, for the guard is not to be held that long: nothing waits for
+ * a lock there. */
 static void exchange_statement(const struct operation *op, bool compound, struct buf *sql)
 {
     struct buf drops;
@@ -70,8 +71,11 @@ static void exchange_statement(const struct operation *op, bool compound, struct
         buf_put(sql, "BEGIN NOT ATOMIC ");
     rename_statement(op, sql);
     if (drops.len)
-        buf_putf(sql, "; BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; %sEND; END",
-                 buf_cstr(&drops));
+        buf_putf(sql,
+                 "; BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; "
+                 "SET SESSION lock_wait_timeout=0, SESSION innodb_lock_wait_timeout=0; %s"
+                 "SET SESSION lock_wait_timeout=%d, SESSION innodb_lock_wait_timeout=%d; END; END",
+                 buf_cstr(&drops), PATIENCE_TRY_S, PATIENCE_TRY_S);
     buf_free(&drops);
 }
 
@@ -114,8 +118,11 @@ static enum err_code ask_marker(const struct run *run, const struct db_params *p
         db_close(c);
         if (code == ERR_OK)
             return op->swapped ? ERR_OK : err_copy(err, &lost);
-        if (code == ERR_LOCKED || clock_monotonic_ms(run->clock) >= deadline ||
-            clock_backoff(200, run->cancel, NULL) != ERR_OK)
+        if (code == ERR_LOCKED) {
+            op->unknown = true;
+            return err_wrap(err, "the connection ended in mid-swap");
+        }
+        if (clock_monotonic_ms(run->clock) >= deadline || clock_backoff(200, run->cancel, NULL) != ERR_OK)
             break;
     }
     op->unknown = true;
@@ -133,12 +140,18 @@ static enum err_code try_rename(const struct run *run, const struct db_params *p
     if (code == ERR_OK)
         code = db_exec(c, sql, err);
     if (code == ERR_OK)
-        code = fault_point("swap_renamed", ERR_DB_LOST, err);
+        code = fault_point("swap_answer", ERR_DB, err);
     if (code == ERR_OK)
+        code = fault_point("swap_renamed", ERR_DB_LOST, err);
+    if (code == ERR_OK) {
         op->swapped = true;
-    else if (code == ERR_DB_LOST || cancel_fired(run->cancel))
-        code = ask_marker(run, params, op, err);
-    return code;
+        return code;
+    }
+    /* The statement is more than the RENAME: an error does not tell that nothing was exchanged. */
+    bool answers = code != ERR_DB_LOST && !cancel_fired(run->cancel);
+    if (answers && journal_is_done(c, op, &op->swapped, NULL) == ERR_OK)
+        return op->swapped ? ERR_OK : code;
+    return ask_marker(run, params, op, err);
 }
 
 enum err_code swap_rename(const struct run *run, const struct db_params *params, struct db_conn *c,

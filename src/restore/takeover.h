@@ -18,9 +18,10 @@ enum err_code takeover_lock(struct db_conn *c, const struct operation *op, unsig
 enum err_code takeover_check(struct db_conn *c, const struct operation *op, struct err *err);
 
 /* Makes this process the owner of an operation whose own process is dead, or is this one: takes the locks,
- * ends the connections that still work for it, and writes that into the journal.  Connections of whoever
- * may be alive are left alone.  The plan was read: its databases are locked too.  op->owner and server_start
- * are changed, in the arena. ERR_LOCKED: another one works on it, or did since op was read. */
+ * ends the connections that still work for it, and writes that into the journal.  A connection that has the
+ * lock for a process that may be alive is left alone.  The plan was read: its databases are locked too.
+ * op->owner and server_start are changed, in the arena. ERR_LOCKED: another one works on it, or did since op
+ * was read. */
 enum err_code takeover(struct db_conn *c, struct arena *arena, struct operation *op, unsigned wait_s,
                        struct err *err);
 

@@ -311,9 +311,9 @@ static enum err_code settle_old(struct undo *u, struct operation *old, struct er
 /* ---- the way back ---- */
 
 /* The state comes last: until then the next undo takes it up.  old is NULL when its journal is gone already.
- */
+ * *only_remains: what failed leaves no more than something of ours that is in nobody's way. */
 static enum err_code drop_old(struct undo *u, struct operation *old, const struct operation *op,
-                              struct err *err)
+                              bool *only_remains, struct err *err)
 {
     enum err_code code = fault_point("undo_swapped", ERR_DB, err);
     if (old)
@@ -322,9 +322,30 @@ static enum err_code drop_old(struct undo *u, struct operation *old, const struc
         code = remains_drop(u->control, old, &u->given, err);
     if (code == ERR_OK)
         code = remains_drop_staging(u->control, op, err);
+    *only_remains = code != ERR_OK;
     if (code == ERR_OK)
         code = journal_set_state(u->control, op, OPERATION_SWAPPED, clock_wall_ms(u->run->clock), err);
     return code;
+}
+
+/* The last of all, with a new connection where the first was lost. */
+static enum err_code remove_remains(struct undo *u, struct operation *old, struct operation *op,
+                                    struct err *err)
+{
+    bool only_remains;
+    enum err_code code = drop_old(u, old, op, &only_remains, err);
+    if (cancel_fired(u->run->cancel) || code == ERR_DB_LOST) {
+        only_remains = false;
+        code = come_back(u, op, err);
+        if (code == ERR_OK)
+            code = drop_old(u, old, op, &only_remains, err);
+    }
+    if (code == ERR_OK || !only_remains)
+        return code;
+    op->unfinished = true;
+    log_warn(u->run->log, "undo %s is done, but the remains of %s could not be removed: %s", op->id,
+             op->undoes, err->text);
+    return ERR_OK;
 }
 
 /* Everything behind the swap. code: of the steps that are there already.  A cancelled or lost connection is
@@ -337,21 +358,12 @@ static enum err_code finish_swapped(struct undo *u, struct operation *old, struc
         if (code == ERR_OK)
             code = finish_steps(u, op, false, true, err);
     }
-    if (code != ERR_OK) {
-        err_wrap(err, "undo %s is swapped, but not all that is behind the swap is done", op->id);
-        return err_hint(err, "; `dbsafe undo` again goes on there");
-    }
-    struct err late;
-    code = drop_old(u, old, op, &late);
-    if (cancel_fired(u->run->cancel) || code == ERR_DB_LOST) {
-        code = come_back(u, op, &late);
-        if (code == ERR_OK)
-            code = drop_old(u, old, op, &late);
-    }
-    if (code != ERR_OK)
-        log_warn(u->run->log, "undo %s is done, but the remains of %s could not be removed: %s", op->id,
-                 op->undoes, late.text);
-    return ERR_OK;
+    if (code == ERR_OK)
+        code = remove_remains(u, old, op, err);
+    if (code == ERR_OK)
+        return ERR_OK;
+    err_wrap(err, "undo %s is swapped, but not all that is behind the swap is done", op->id);
+    return err_hint(err, "; `dbsafe undo` again goes on there");
 }
 
 static enum err_code prepare_swap(struct undo *u, struct operation *op, struct err *err)
@@ -449,6 +461,7 @@ static void report(const struct operation *op, struct restore_result *result)
     }
     result->objects += op->made_count;
     result->swapped = op->swapped;
+    result->unfinished = op->unfinished;
 }
 
 static enum err_code settle_dead_undos(struct undo *u, const char *id, struct restore_result *result,

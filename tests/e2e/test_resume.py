@@ -1,7 +1,11 @@
 """Going on where a restore or an undo was left: who may, from which archive, and with what proof."""
 
+import os
 import re
+import shutil
 import signal
+import subprocess
+import unittest
 
 from lib import TestCase, wait_until
 from lib.world import ours
@@ -126,6 +130,22 @@ class TakenOver(Case):
         self.assertEqual(second.finish().rc, 0)
         self.assert_new()
 
+    @unittest.skipIf(os.geteuid() != 0 or not shutil.which("unshare"), "needs root and unshare")
+    def test_from_where_the_process_cannot_be_seen(self):
+        """As from another container on this host: the lock tells that somebody works."""
+        s = self.server
+        first = self.stopped_at("step_name_triggers", "restore", self.archive)
+        before = self.live()
+        for command in (["undo"], ["restore", self.archive, "--resume"]):
+            argv = ["unshare", "--pid", "--fork", "--mount-proc", *(str(x) for x in s.dbsafe_argv(command))]
+            result = subprocess.run(argv, env=s.dbsafe_env(), capture_output=True, text=True, timeout=120)
+            self.assertEqual(result.returncode, 12, result)
+            self.assertIn("another dbsafe holds it", result.stderr)
+        self.assertEqual(self.live(), before)
+        first.signal(signal.SIGCONT)
+        self.assertEqual(first.finish().rc, 0)
+        self.assert_new()
+
     def test_who_lost_the_connection_and_the_lock_stops(self):
         """Behind the swap: another has the database by then."""
         for what in ("restore", "undo"):
@@ -169,6 +189,27 @@ class TakenOver(Case):
         result = run.finish()
         self.assertEqual(result.rc, 12, result)
         self.assertIn("another dbsafe has taken it over", result.err)
+
+    def test_an_undo_that_was_replaced_clears_nothing(self):
+        """Before its swap, or in it: what it had prepared is another's by then."""
+        for point, rc in (("undo_begin", 4), ("swap_rename", 12)):
+            with self.subTest(point=point):
+                self.setUp()
+                self.restore()
+                s, known = self.server, ours(self.server)
+                run = self.stopped_at(point, "undo")
+                (journal,) = (n for n in ours(s) if n not in known and re.match(r"dbsafe_\d", n))
+                s.sql(f"UPDATE `{journal}`.meta SET v = CONCAT(v, '0') WHERE k = 'owner'")
+                s.sql(f"KILL {s.value('SELECT IS_USED_LOCK(%s)', ('dbsafe:' + s.value('SELECT MD5(%s)', ('w',)),))}")
+                kept = ours(s)
+                run.signal(signal.SIGCONT)
+                result = run.finish()
+                self.assertEqual(result.rc, rc, result)
+                self.assertIn("another dbsafe has taken it over", result.err)
+                self.assertEqual(ours(s), kept)
+                s.sql(f"UPDATE `{journal}`.meta SET v = LEFT(v, CHAR_LENGTH(v) - 1) WHERE k = 'owner'")
+                self.undo()
+                self.assert_old()
 
 
 class SameArchive(Case):
@@ -297,3 +338,48 @@ class Interrupted(Case):
                 blocker.rollback()
         self.restore("--resume")
         self.assert_new()
+
+
+class Failed(Case):
+    """What could not be done behind the swap is told in the exit code, or in the answer where nobody misses it."""
+
+    def test_tables_that_were_to_be_dropped(self):
+        drop = ("--if-exists", "drop", "--yes")
+        result = self.restore(*drop, check=4, env=fault("fail", "swap_finish"))
+        self.assertIn("is swapped, but not all", result.err)
+        self.assertNotIn("puts everything back", result.err)
+        self.assertTrue(any("undo" in n for n in ours(self.server)))
+        self.restore(*drop, "--resume")
+        self.assert_new()
+        self.assertEqual(ours(self.server), [])
+
+    def test_remains_of_our_own(self):
+        answer = self.restore("--json", env=fault("fail", "swap_finish")).json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, True))
+        answer = self.restore("--resume", "--json").json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, False))
+        answer = self.undo("--json", env=fault("fail", "undo_swapped")).json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, True))
+        answer = self.undo("--json").json
+        self.assertEqual((answer["swapped"], answer["unfinished"]), (True, False))
+        self.assert_old()
+
+    def test_a_journal_that_cannot_be_written(self):
+        for what, point, go_on in (("restore", "swap_finish", "--resume goes on there"), ("undo", "undo_swapped", "undo` again goes on there")):
+            with self.subTest(what=what):
+                s = self.server
+                known = ours(s)
+                run = self.stopped_at(point, what, *([self.archive] if what == "restore" else []))
+                journal = max(n for n in ours(s) if n not in known and re.match(r"dbsafe_\d", n))
+                s.sql(f"RENAME TABLE `{journal}`.meta TO `{journal}`.away")
+                run.signal(signal.SIGCONT)
+                result = run.finish()
+                self.assertEqual(result.rc, 4, result)
+                self.assertIn(go_on, result.err)
+                s.sql(f"RENAME TABLE `{journal}`.away TO `{journal}`.meta")
+                if what == "restore":
+                    self.restore("--resume")
+                    self.assert_new()
+                else:
+                    self.undo()
+                    self.assert_old()

@@ -189,6 +189,22 @@ class Keys(WorldCase):
                 self.assertEqual(differences(before, everything_in(s, "shop")), [])
                 self.drop_ours()
 
+    def test_nothing_waits_for_a_lock_in_that_statement(self):
+        """The parents are locked meanwhile, and there may be many tables."""
+        s = self.server
+        s.load("SET GLOBAL log_output='TABLE';\nTRUNCATE mysql.general_log;\nSET GLOBAL general_log=1;\n")
+        self.restore()
+        s.sql("SET GLOBAL general_log=0")
+        (text,), = s.sql("SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE argument LIKE 'BEGIN NOT ATOMIC RENAME%'")
+        self.assertRegex(text, "(?s)RENAME TABLE .* HANDLER .*; SET SESSION lock_wait_timeout=0, SESSION innodb_lock_wait_timeout=0; ALTER .*DROP FOREIGN KEY.*; "
+                         "SET SESSION lock_wait_timeout=1, SESSION innodb_lock_wait_timeout=1; END; END$")
+
+    def test_an_error_behind_the_exchange_is_no_failed_swap(self):
+        self.restore(env={"DBSAFE_FAULT": "fail:swap_answer"})
+        self.assertEqual(differences(self.dumped, everything_in(self.server, "shop")), [])
+        self.undo()
+        self.assertEqual(differences(self.old, everything_in(self.server, "shop")), [])
+
     def test_under_writers(self):
         """Writers of parent and child all the time: what is kept does not change any more once the restore is done."""
         s = self.server

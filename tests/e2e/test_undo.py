@@ -290,6 +290,28 @@ class Undo(WorldCase):
         self.assertEqual(list(table_digests(s, "kept_here")), ["mine"])
         self.assert_nothing_of_ours()
 
+    def test_stand_ins_of_sequences_do_not_stay_in_the_schema_of_the_user(self):
+        s = self.server
+        s.load("CREATE DATABASE q;\nCREATE SEQUENCE q.s START WITH 7;\nCREATE TABLE q.t (a INT PRIMARY KEY DEFAULT NEXTVAL(q.s));\nCREATE DATABASE my_stage;\n")
+        self.addCleanup(s.sql, "DROP DATABASE my_stage")
+        self.addCleanup(s.sql, "DROP DATABASE q")
+        archive = s.folder / "q.tar"
+        s.dbsafe("dump", "q", "-o", archive)
+        s.sql("DROP TABLE q.t")
+        s.sql("DROP SEQUENCE q.s")
+        for point in (None, "kill:swap_renamed"):
+            with self.subTest(point=point):
+                rc = -9 if point else 0
+                s.dbsafe("restore", archive, "--staging-schema", "my_stage", check=rc, env={"DBSAFE_FAULT": point})
+                if point:
+                    self.assertEqual(len(s.sql("SHOW TABLES FROM my_stage")), 1)
+                else:
+                    self.assertEqual(s.sql("SHOW TABLES FROM my_stage"), [])
+                self.assertEqual(s.value("SELECT NEXTVAL(q.s)"), 7)
+                self.undo("--include-referencing")
+                self.assertEqual(s.sql("SHOW TABLES FROM my_stage"), [])
+                self.assertEqual(s.sql("SHOW TABLES FROM q"), [])
+
     def test_remains_of_a_journal_that_was_never_written(self):
         """A schema of our form without a marker holds nothing; one that merely looks like it is left alone."""
         s = self.server
