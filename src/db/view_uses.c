@@ -39,10 +39,12 @@ static void add(struct view_use *uses, unsigned *count, const char *schema, cons
     uses[(*count)++] = (struct view_use){schema, name};
 }
 
-struct view_use *view_uses(const char *query, struct arena *arena, unsigned *count)
+static struct view_use *find(const char *query, bool functions, struct arena *arena, unsigned *count)
 {
     unsigned most = 0;
     for (const char *p = strstr(query, "`.`"); p; p = strstr(p + 1, "`.`"))
+        most++;
+    for (const char *p = strstr(query, "`("); functions && p; p = strstr(p + 1, "`("))
         most++;
     struct view_use *uses = arena_calloc(arena, most + 1, sizeof *uses);
     *count = 0;
@@ -53,15 +55,27 @@ struct view_use *view_uses(const char *query, struct arena *arena, unsigned *cou
         }
         const char *first = p, *first_end = skip_quoted(p), *second, *second_end;
         p = first_end;
+        if (functions && p[0] == '(' && *count < most)
+            add(uses, count, "", unquote(first, first_end, arena));
         if (p[0] != '.' || p[1] != '`')
             continue;
         second = p + 1;
         p = second_end = skip_quoted(second);
-        bool function = *p == '(';
+        bool is_function = *p == '(';
         if (p[0] == '.' && p[1] == '`')
             p = skip_quoted(p + 1);
-        if (!function && *count < most)
+        if (is_function == functions && *count < most)
             add(uses, count, unquote(first, first_end, arena), unquote(second, second_end, arena));
     }
     return uses;
+}
+
+struct view_use *view_uses(const char *query, struct arena *arena, unsigned *count)
+{
+    return find(query, false, arena, count);
+}
+
+struct view_use *view_functions(const char *query, struct arena *arena, unsigned *count)
+{
+    return find(query, true, arena, count);
 }

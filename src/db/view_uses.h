@@ -17,5 +17,9 @@ struct view_use {
  * once, in the order of the text; count receives how many.  Aliases of tables with their columns look the
  * same: the caller keeps those whose first part is a database.  Lives in arena. */
 struct view_use *view_uses(const char *query, struct arena *arena, unsigned *count);
+/* Each `a`.`b`(...), and each `b`(...) with "" for its database, which SHOW CREATE VIEW prints of the view's
+ * own functions: the stored functions that it calls, and maybe others that look the same.  Its text may be in
+ * a character set whose letters hold no byte of ASCII. */
+struct view_use *view_functions(const char *query, struct arena *arena, unsigned *count);
 
 #endif

@@ -2,12 +2,15 @@
 #include "restore/swap_plan_parts.h"
 
 #include "db/catalog.h"
+#include "db/charset.h"
 #include "db/create.h"
 #include "db/quote.h"
+#include "db/view_uses.h"
 #include "restore/definition.h"
 #include "restore/schemas.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define SQL_MAX_BYTES ((size_t)1 << 20)
 
@@ -202,6 +205,33 @@ static void demand_to_see_routines(struct planner *p, const struct definition *d
     buf_free(&grant);
 }
 
+static int find_function(const struct planner *p, const char *schema, const char *name)
+{
+    for (unsigned i = 0; i < p->op->made_count; i++) {
+        const struct manifest_object *o = &p->op->made[i].object;
+        if (o->kind == OBJECT_FUNCTION && strcmp(o->schema, schema) == 0 && strcasecmp(o->name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* No view is made of a function that the account may not call; one that it makes, it may. */
+static void demand_for_calls(struct planner *p, const struct definition *d)
+{
+    static const struct need call = {PRIV_EXECUTE, "call the functions of views"};
+    unsigned count;
+    if (!charset_is_utf8(d->object.charset) && strcmp(d->object.charset, "latin1") != 0)
+        return;
+    const struct view_use *calls =
+        view_functions(arena_strndup(p->arena, d->text, d->bytes), p->arena, &count);
+    for (unsigned i = 0; i < count; i++) {
+        const char *schema = calls[i].schema[0] ? calls[i].schema : d->object.schema;
+        int made = find_function(p, schema, calls[i].name);
+        if (made >= 0 ? !p->makes[made] && !p->replaces[made] : calls[i].schema[0] != '\0')
+            demand(p, &call, schema, NULL);
+    }
+}
+
 /* No view is made by an account that may not read what it selects from. */
 static void demand_for_view(struct planner *p, const struct definition *d)
 {
@@ -212,6 +242,7 @@ static void demand_for_view(struct planner *p, const struct definition *d)
     for (unsigned i = 0; i < d->object.use_count; i++)
         if (strcmp(d->object.uses[i].schema, d->object.schema) != 0)
             demand(p, &look, d->object.uses[i].schema, d->object.uses[i].name);
+    demand_for_calls(p, d);
 }
 
 static void demand_for_object(struct planner *p, unsigned i, const char *own)

@@ -285,6 +285,30 @@ class Programs(TestCase):
         s.dbsafe("undo", "--yes", defaults_file=account)
         self.assertEqual(differences(before, everything_in(s, "looks")), [])
 
+    def test_views_that_call_functions(self):
+        """Nobody makes a view of a function that he may not call."""
+        s = self.server
+        s.load("CREATE DATABASE calls;\nUSE calls;\nCREATE FUNCTION one() RETURNS INT DETERMINISTIC RETURN 1;\nCREATE VIEW v AS SELECT one() id;\n")
+        path = s.folder / "calls.tar"
+        s.dbsafe("dump", "calls", "-o", path)
+        s.sql("ALTER VIEW calls.v AS SELECT 1 id")
+        before = everything_in(s, "calls")
+        account = s.account(*[g.replace("db.*", "calls.*") for g in self.grants])
+        for command in ("doctor", "restore"):
+            result = s.dbsafe(command, path, defaults_file=account, check=10)
+            self.assertIn("GRANT EXECUTE ON `calls`.* TO", result.out + result.err)
+        self.assertEqual(differences(before, everything_in(s, "calls")), [])
+        s.sql(f"GRANT EXECUTE ON calls.* TO {account.stem}@localhost")
+        s.dbsafe("restore", path, defaults_file=account)
+        s.dbsafe("undo", "--yes", defaults_file=account)
+        self.assertEqual(differences(before, everything_in(s, "calls")), [])
+        # of a function that it makes it needs no more
+        account = s.account(*[g.replace("db.*", "calls.*") for g in self.grants])
+        s.sql("CREATE OR REPLACE FUNCTION calls.one() RETURNS INT DETERMINISTIC RETURN 2")
+        s.dbsafe("restore", path, defaults_file=account)
+        s.sql("DROP DATABASE calls")
+        s.dbsafe("restore", path, defaults_file=s.account(*[g.replace("db.*", "calls.*") for g in self.grants]))
+
     def test_the_grant_opens_no_other_database(self):
         """An underscore in its name would stand for any letter."""
         s = self.server

@@ -44,11 +44,29 @@ static void functions_texts_and_odd_names_do_not_confuse(void **state)
     check("`a``.`b`", "");
 }
 
+static void functions_that_are_called(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    unsigned count;
+    struct view_use *calls = view_functions(
+        "select `s`.`f`(`t`.`a`),coalesce(`g`(1),'`h`(2)',`g`(3)) from `s`.`t`", arena, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(calls[0].schema, "s");
+    assert_string_equal(calls[0].name, "f");
+    assert_string_equal(calls[1].schema, "");
+    assert_string_equal(calls[1].name, "g");
+    view_functions("`", arena, &count);
+    assert_int_equal(count, 0);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_found_once_each),
         cmocka_unit_test(functions_texts_and_odd_names_do_not_confuse),
+        cmocka_unit_test(functions_that_are_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
