@@ -161,8 +161,7 @@ static void take_headers(const struct aws_answer *a, struct aws_hints *hints)
         take_retry_after(after, hints);
 }
 
-/* Other services and HEAD say it less clearly: refused, and the server's clock is far from what we signed
- * with. */
+/* Other services and HEAD say it less clearly: refused, and the server's clock is far from ours. */
 static bool is_skewed(const struct aws_answer *a, int64_t now_ms, const struct aws_hints *hints)
 {
     int64_t skew = hints->server_ms > now_ms ? hints->server_ms - now_ms : now_ms - hints->server_ms;

@@ -29,8 +29,8 @@ struct aws_hints {
     int64_t retry_after_ms; /* 0: none; at most a minute */
 };
 
-/* Judges the answer in a->http, fills in a->code, message, request_id and xml.  now_ms: our wall clock as it
- * was used for the signature, region: the one that was used. */
+/* Judges the answer in a->http, fills in a->code, message, request_id and xml.  now_ms: the server's clock as
+ * we think, when the answer had come (sending may have taken minutes); region: the one that was used. */
 enum aws_verdict answer_judge(const struct aws_call *call, struct aws_answer *a, int64_t now_ms,
                               const char *region, struct aws_hints *hints);
 

@@ -77,7 +77,8 @@ struct sending {
     struct aws_credentials keys;
     struct buf region, host;
     int64_t offset_ms;
-    int64_t signed_ms; /* the server's clock as we thought */
+    int64_t signed_ms;   /* the server's clock as we thought */
+    int64_t answered_ms; /* the same when the answer had come */
     enum aws_verdict verdict;
     struct aws_hints hints;
     enum err_code lost_code; /* with its error text: no answer came */
@@ -199,7 +200,11 @@ static enum err_code try_once(struct sending *s, struct err *err)
         s->verdict = VERDICT_TRANSIENT;
         s->hints = (struct aws_hints){0};
     } else {
-        s->verdict = answer_judge(s->call, a, s->signed_ms, buf_cstr(&s->region), &s->hints);
+        s->answered_ms = clock_wall_ms(s->settings->clock) + s->offset_ms;
+        s->verdict = answer_judge(s->call, a, s->answered_ms, buf_cstr(&s->region), &s->hints);
+        /* A gateway may have given up on a server that went on, and a damaged answer says nothing. */
+        int kind = a->http.status / 100;
+        a->ambiguous |= s->verdict == VERDICT_TRANSIENT && (kind == 2 || kind == 5);
     }
     return ERR_OK;
 }
@@ -212,7 +217,7 @@ static bool correct(struct sending *s)
     case VERDICT_CLOCK:
         if (s->fixed_clock)
             return false;
-        session_set_clock_offset_ms(session, s->hints.server_ms - (s->signed_ms - s->offset_ms));
+        session_set_clock_offset_ms(session, s->hints.server_ms - (s->answered_ms - s->offset_ms));
         s->fixed_clock = true;
         return true;
     case VERDICT_REGION:

@@ -75,8 +75,9 @@ struct aws_answer {
     char message[1024]; /* <Message>; may be empty */
     char request_id[128];
     unsigned tries;
-    bool
-        ambiguous; /* a try before the last, or the last, ended without an answer: it may have taken effect */
+    /* A try ended without an answer, with a server's or gateway's error (500, 502, 504), or with an answer
+     * that cannot be read: it may have taken effect. */
+    bool ambiguous;
 };
 /* max_body: as for http_response_init; 0 is right where no 2xx body is expected (errors have room always). */
 void aws_answer_init(struct aws_answer *a, size_t max_body);

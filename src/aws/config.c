@@ -84,18 +84,40 @@ static enum err_code read_file(struct aws_config *c, const char *variable, const
     return rc;
 }
 
-static const char *either(const struct aws_config *c, const char *lower, const char *upper)
+/* The first of these variables that is set; names end with NULL. */
+static const char *first_of(const struct aws_config *c, const char *const *names, const char **which)
 {
-    const char *value = aws_config_env(c, lower);
-    return value != NULL ? value : aws_config_env(c, upper);
+    for (; *names != NULL; names++) {
+        const char *value = aws_config_env(c, *names);
+        if (value != NULL) {
+            *which = *names;
+            return value;
+        }
+    }
+    return NULL;
 }
 
-static void set_http(struct aws_config *c)
+static enum err_code find_proxy(const struct aws_config *c, const char *const *names, const char **out,
+                                struct err *err)
 {
+    const char *which = NULL;
+    *out = first_of(c, names, &which);
+    return *out != NULL ? http_check_proxy(*out, which, err) : ERR_OK;
+}
+
+static enum err_code set_http(struct aws_config *c, struct err *err)
+{
+    static const char *const for_plain[] = {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", NULL},
+                             *const for_secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                                    NULL},
+                             *const for_none[] = {"no_proxy", "NO_PROXY", NULL};
     const struct aws_settings *s = c->settings;
-    const char *all = either(c, "all_proxy", "ALL_PROXY");
-    const char *plain = either(c, "http_proxy", "HTTP_PROXY");
-    const char *secure = either(c, "https_proxy", "HTTPS_PROXY");
+    const char *plain = NULL, *secure = NULL, *ignored;
+    enum err_code rc = find_proxy(c, for_plain, &plain, err);
+    if (rc == ERR_OK)
+        rc = find_proxy(c, for_secure, &secure, err);
+    if (rc != ERR_OK)
+        return rc;
     const char *bundle = s->ca_bundle;
     if (bundle == NULL)
         bundle = aws_config_env(c, "AWS_CA_BUNDLE");
@@ -104,12 +126,13 @@ static void set_http(struct aws_config *c)
     c->ca_bundle = bundle != NULL ? expand_home(c, bundle) : NULL;
     c->http = (struct http_options){
         .ca_bundle = c->ca_bundle,
-        .http_proxy = plain != NULL ? plain : all,
-        .https_proxy = secure != NULL ? secure : all,
-        .no_proxy = either(c, "no_proxy", "NO_PROXY"),
+        .http_proxy = plain,
+        .https_proxy = secure,
+        .no_proxy = first_of(c, for_none, &ignored),
         .connect_timeout_ms = s->connect_timeout_ms,
         .stall_timeout_ms = s->stall_timeout_ms,
     };
+    return ERR_OK;
 }
 
 static enum err_code choose_profile(struct aws_config *c, struct err *err)
@@ -143,11 +166,12 @@ enum err_code aws_config_load(const struct aws_settings *settings, struct aws_co
         rc = read_file(c, "AWS_CONFIG_FILE", "~/.aws/config", PROFILE_FILE_CONFIG, &c->config, err);
     if (rc == ERR_OK)
         rc = choose_profile(c, err);
+    if (rc == ERR_OK)
+        rc = set_http(c, err);
     if (rc != ERR_OK) {
         aws_config_free(c);
         return rc;
     }
-    set_http(c);
     *out = c;
     return ERR_OK;
 }

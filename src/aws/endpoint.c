@@ -11,8 +11,11 @@
 
 #define NAME_BYTES 64
 
+/* A URL with an @ may hold a password, and is not shown. */
 static enum err_code unusable(const char *url, const char *what, const char *why, struct err *err)
 {
+    if (strchr(url, '@') != NULL)
+        return err_set(err, ERR_CONFIG, "%s: what it names is no endpoint: %s", what, why);
     return err_set(err, ERR_CONFIG, "%s: '%s' is no endpoint: %s", what, url, why);
 }
 
@@ -51,8 +54,12 @@ static const char *parse_authority(const char *text, size_t n, struct aws_endpoi
 
 enum err_code aws_endpoint_parse(const char *url, const char *what, struct aws_endpoint *out, struct err *err)
 {
-    static const char plain[] = "http://", secure[] = "https://";
+    static const char plain[] = "http://", secure[] = "https://", mark[] = "://";
+    const char *begin = strstr(url, mark);
+    begin = begin != NULL ? begin + sizeof mark - 1 : url;
     *out = (struct aws_endpoint){.custom = true};
+    if (memchr(begin, '@', strcspn(begin, "/?#")) != NULL)
+        return unusable(url, what, "it has a user before the host, and keys do not belong there", err);
     if (strncasecmp(url, plain, sizeof plain - 1) == 0)
         out->plain = true;
     else if (strncasecmp(url, secure, sizeof secure - 1) != 0)

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define URL_BYTES          (1 << 20)
 #define CONNECT_TIMEOUT_MS 10000
@@ -148,6 +149,31 @@ void http_free(struct http *h)
         curl_multi_cleanup(h->multi);
     curl_global_cleanup();
     free(h);
+}
+
+/* As libcurl itself reads it (CURLOPT_PROXY). */
+enum err_code http_check_proxy(const char *proxy, const char *what, struct err *err)
+{
+    static const char *const schemes[] = {"http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h"};
+    char *scheme = NULL;
+    bool known = false;
+    CURLU *url = curl_url();
+    if (url == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a URL");
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+    if (code == CURLUE_OK)
+        code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+    for (size_t i = 0; code == CURLUE_OK && i < sizeof schemes / sizeof schemes[0]; i++)
+        known |= strcasecmp(scheme, schemes[i]) == 0;
+    curl_free(scheme);
+    curl_url_cleanup(url);
+    if (code != CURLUE_OK)
+        return err_set(err, ERR_CONFIG, "%s names no proxy: %s", what, curl_url_strerror(code));
+    return known ? ERR_OK
+                 : err_set(err, ERR_CONFIG,
+                           "%s names a proxy of an unknown kind: http, https, socks4, socks4a, socks5 and "
+                           "socks5h are known",
+                           what);
 }
 
 static long milliseconds(int64_t wanted, long otherwise)

@@ -26,6 +26,10 @@ struct http_options {
     int64_t stall_timeout_ms;   /* no byte moved for so long: 30,000; whole seconds, at least 1 */
 };
 
+/* Whether libcurl can use this as http_proxy or https_proxy; what names it in the message, which does not
+ * show it: it may hold a password, and libcurl's own messages would.  ERR_CONFIG. */
+enum err_code http_check_proxy(const char *proxy, const char *what, struct err *err);
+
 /* An ordered list of names and values.  The strings are copies, wiped when released. */
 struct http_pair {
     char *name;

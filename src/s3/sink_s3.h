@@ -9,8 +9,8 @@
 #include "s3/bucket.h"
 
 /* Refuses an object that exists (unless replace) and more than 10,000 parts; asks the server, so that wrong
- * keys, a missing bucket and missing rights show before anything is read.  most_bytes and exact as for
- * store_ops. */
+ * keys and a missing bucket show before anything is read; a missing right to write does where there may be
+ * more than one part.  most_bytes and exact as for store_ops. */
 enum err_code sink_s3_new(struct s3_bucket *b, const char *name, uint64_t most_bytes, bool exact,
                           bool replace, struct sink **out, struct err *err);
 

@@ -134,6 +134,18 @@ class Uploads(Faults):
                     self.assertIn(result.rc, (3, 5), detail)
                     self.assert_nothing(detail)
 
+    def test_an_upload_that_was_begun_behind_an_error(self):
+        """The server begins it, a gateway answers with an error, or the answer is damaged: the first one must not stay."""
+        for fault in ("502, but done", "500, but done", "200 without a body"):
+            for n in (1, 2):  # the mark's, the upload's
+                with self.subTest(f"{fault} at {n}"):
+                    stub = self.stub()
+                    planned = stub.plan.inject(fault, op="CreateMultipartUpload", nth=n)
+                    self.upload()
+                    self.assertEqual(planned.hit, 1)
+                    self.assertEqual(stub.uploads(self.bucket), [], stub.trace())
+                    stub.close()
+
     def test_an_object_whose_length_is_not_told_stays(self):
         """What is shorter than it was written is removed; that needs to be known, not guessed."""
         for path, op, fault in ((self.archive, "CompleteMultipartUpload", "empty ETag"), (self.archive, "CompleteMultipartUpload", "answer lost"),

@@ -57,6 +57,9 @@ FAULTS = {f.name: f for f in [
     # errors that pass
     _error("500", 500, "InternalError"),
     _error("502 without a body", 502, None),
+    # a gateway that gave up on a server that did not
+    Fault("502, but done", "done", ("error", 502, None, {}), only=WRITES, carried_out=True),
+    Fault("500, but done", "done", ("error", 500, "InternalError", {}), only=WRITES, carried_out=True),
     _error("503 SlowDown", 503, "SlowDown"),
     _error("503 SlowDown, Retry-After", 503, "SlowDown", {"Retry-After": "1"}),
     _error("503 in HTML", 503, "<html>"),
@@ -77,7 +80,7 @@ FAULTS = {f.name: f for f in [
     Fault("200 with an error after white space", "request", ("answer", "late error in 200"), only=COMPLETE),
     Fault("200 with an error, but done", "done", ("answer", "error in 200"), only=COMPLETE, carried_out=True),
     Fault("200 after white space", "answer", ("answer", "slow 200"), only=COMPLETE, carried_out=True),
-    Fault("200 without a body", "done", ("answer", "empty 200"), only=COMPLETE, carried_out=True),
+    Fault("200 without a body", "done", ("answer", "empty 200"), only=("CreateMultipartUpload", *COMPLETE), carried_out=True),
     Fault("no Content-Length", "answer", ("answer", "no length"), only=("HeadObject",), passes=False),
     Fault("empty ETag", "answer", ("answer", "empty etag"), only=COMPLETE, carried_out=True),
     Fault("the whole object instead of the range", "answer", ("answer", "whole"), only=READS, passes=False, exits=(5, 8)),

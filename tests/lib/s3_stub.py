@@ -95,6 +95,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if hold and after:
             hold.arrive()
         self._fail_at("done", fault, request)
+        if fault and fault.place == "done" and fault.effect[0] == "error":
+            answer = self._injected(request, fault)
         self._send(request, answer, fault)
 
     def _read(self, size):
@@ -138,8 +140,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, request, fault):
         if fault and fault.place == "request":
             if fault.effect[0] == "error":
-                _, status, code, headers = fault.effect
-                return self._error(request, S3Error(status, code, f"injected: {fault.name}", headers=headers))
+                return self._injected(request, fault)
             return None  # the effect is an answer that needs no work done
         try:
             with self.stub.lock:
@@ -147,6 +148,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.stub.operations.run(request)
         except S3Error as e:
             return self._error(request, e)
+
+    def _injected(self, request, fault):
+        _, status, code, headers = fault.effect
+        return self._error(request, S3Error(status, code, f"injected: {fault.name}", headers=headers))
 
     def _error(self, request, e):
         request.error = e.code

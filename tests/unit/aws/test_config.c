@@ -186,6 +186,37 @@ static void proxies_and_bundle_of_the_environment(void **state)
     aws_config_free(c);
 }
 
+/* libcurl would print them whole, again and again. */
+static void proxies_that_are_none_are_refused_without_their_password(void **state)
+{
+    struct aws_world *w = *state;
+    static const char *const bad[] = {"ftp://user:p4ss@proxy.example.com:1", "http://user:p4ss@proxy:99999",
+                                      "http://user:p4ss@[::1", "http://user:p4ss@pro xy", "http://"};
+    static const char *const good[] = {"proxy",
+                                       "proxy:3128",
+                                       "http://user:p4ss@proxy:1",
+                                       "https://proxy",
+                                       "socks5h://u:p@[::1]:1080",
+                                       "socks://proxy",
+                                       "SOCKS4A://proxy"};
+    struct aws_config *c;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        world_set(w, "HTTPS_PROXY=%s", bad[i]);
+        if (aws_config_load(&w->settings, &c, &w->err) != ERR_CONFIG)
+            fail_msg("'%s' was accepted", bad[i]);
+        assert_non_null(strstr(w->err.text, "HTTPS_PROXY"));
+        assert_null(strstr(w->err.text, "p4ss"));
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        world_set(w, "HTTPS_PROXY=%s", good[i]);
+        aws_config_free(load(w));
+    }
+    world_set(w, "HTTPS_PROXY=");
+    world_set(w, "all_proxy=gopher://x");
+    assert_err(aws_config_load(&w->settings, &c, &w->err), ERR_CONFIG, &w->err);
+    assert_non_null(strstr(w->err.text, "all_proxy"));
+}
+
 /* ---- endpoints ---- */
 
 static void endpoint_is(struct aws_world *w, const char *service, const char *want)
@@ -258,6 +289,17 @@ static void urls_of_endpoints(void **state)
         assert_non_null(strstr(w->err.text, "the test: "));
         assert_null(e.host);
     }
+    static const char *const keys[] = {"https://user:p4ss@s3.example.com",
+                                       "http://user:p4ss@127.0.0.1:9000/x",
+                                       "https://p4ss@h",
+                                       "http://a:p4ss@h:b",
+                                       "ftp://user:p4ss@h",
+                                       "user:p4ss@h"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        assert_err(aws_endpoint_parse(keys[i], "the test", &e, &w->err), ERR_CONFIG, &w->err);
+        assert_non_null(strstr(w->err.text, "keys do not belong"));
+        assert_null(strstr(w->err.text, "p4ss"));
+    }
 }
 
 static void host_patterns(void **state)
@@ -298,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_metadata_service_is_asked_last_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_knows_the_region, set_up, tear_down),
         cmocka_unit_test_setup_teardown(proxies_and_bundle_of_the_environment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(proxies_that_are_none_are_refused_without_their_password, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(endpoints_have_an_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(urls_of_endpoints, set_up, tear_down),
         cmocka_unit_test(host_patterns),
