@@ -58,7 +58,7 @@ class IamAuth(TestCase):
 
     def test_point_and_rollback(self):
         made = self.run_dbsafe("point", "create", "by-iam", "glpi_select", "--no-drill", "--json").json
-        self.server.sql("DELETE FROM glpi_select.chatbot_messages")
+        self.server.sql("UPDATE glpi_select.chatbot_users SET balance = balance + 1")
         done = self.run_dbsafe("rollback", "--point", "by-iam", "--yes", "--json").json
         self.assertEqual((done["verdict"], done["verified"]), ("done", True))
         self.run_dbsafe("verify", made["archive"], "--live")
