@@ -70,7 +70,9 @@ enum err_code s3_settings_open(const struct cli *cli, const char *url, struct st
                 .ca_bundle = options_text(o, OPTION_CA_BUNDLE)},
         .addressing = (enum s3_addressing)choice_of(o, OPTION_ADDRESSING),
         .checksum = (enum s3_checksum)choice_of(o, OPTION_CHECKSUM),
-        .uploaders = (unsigned)options_number(o, OPTION_UPLOADERS),
+        .uploaders = options_origin(o, OPTION_UPLOADERS) == ORIGIN_DEFAULT
+                         ? 0
+                         : (unsigned)options_number(o, OPTION_UPLOADERS),
         .part_bytes = options_number(o, OPTION_PART_SIZE),
         .storage_class = options_text(o, OPTION_STORAGE_CLASS),
         .sse = options_text(o, OPTION_SSE),

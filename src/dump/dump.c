@@ -21,6 +21,8 @@
 #define STORED_MAX_BYTES ((size_t)3 << 30)
 /* With --count-check auto, tables up to this many rows are counted: it costs little there. */
 #define COUNT_AUTO_ROWS 250000
+/* Members that wait for the tar writer; each may have 16 MiB. */
+#define MEMBERS_WAITING 2
 /* What an archive and a table in it take besides rows. */
 #define ARCHIVE_SPARE_BYTES ((uint64_t)1 << 20)
 #define TABLE_SPARE_BYTES   ((uint64_t)64 << 10)
@@ -283,7 +285,7 @@ static uint64_t most_bytes(const struct plan *p, unsigned count)
 static enum err_code pump(struct dump *d, struct err *err)
 {
     unsigned readers = d->snapshot->count;
-    d->members = chan_new(readers, d->run->cancel, packed_free);
+    d->members = chan_new(readers < MEMBERS_WAITING ? readers : MEMBERS_WAITING, d->run->cancel, packed_free);
     d->next_member = xcalloc(d->manifest->table_count + 1, sizeof *d->next_member);
     struct packing *packings = xcalloc(readers, sizeof *packings);
     void **workers = xcalloc(readers, sizeof *workers);

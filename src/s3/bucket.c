@@ -67,7 +67,8 @@ enum err_code s3_bucket_new(const char *url, const struct s3_options *options, c
     atomic_init(&b->references, 1);
     b->options = *options;
     b->run = *run;
-    if (b->options.uploaders == 0)
+    b->uploaders_given = b->options.uploaders != 0;
+    if (!b->uploaders_given)
         b->options.uploaders = S3_UPLOADERS_DEFAULT;
     enum err_code rc = set_up(b, url, err);
     if (rc != ERR_OK) {

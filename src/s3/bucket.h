@@ -25,11 +25,12 @@ struct s3_bucket {
     struct s3_url url;
     struct aws_session *session;
     struct aws_endpoint endpoint;
-    char *host;       /* with the bucket in front where it is addressed by host */
-    char *root;       /* path in front of a key, ends with a slash */
-    bool one_size;    /* the server wants parts of one size */
-    bool with_md5;    /* Content-MD5 goes with bodies */
-    bool with_sha256; /* x-amz-checksum-sha256 does */
+    char *host;           /* with the bucket in front where it is addressed by host */
+    char *root;           /* path in front of a key, ends with a slash */
+    bool uploaders_given; /* else fewer of them send large parts */
+    bool one_size;        /* the server wants parts of one size */
+    bool with_md5;        /* Content-MD5 goes with bodies */
+    bool with_sha256;     /* x-amz-checksum-sha256 does */
     /* What the server does not know: If-None-Match with PUT and with CompleteMultipartUpload. */
     atomic_bool no_conditional_put, no_conditional_complete;
 };

@@ -121,3 +121,10 @@ uint64_t part_plan_largest(const struct part_plan *p, uint64_t bytes)
         sum += part_plan_size(p, ++n);
     return part_plan_size(p, n);
 }
+
+unsigned part_plan_at_once(const struct part_plan *p, unsigned uploaders)
+{
+    uint64_t fit = S3_PARTS_MEMORY / p->first_bytes;
+    uint64_t most = fit < 3 ? 3 : fit;
+    return most < uploaders + 1 ? (unsigned)most : uploaders + 1;
+}

@@ -34,6 +34,10 @@ struct part_plan {
  * than most_bytes; ERR_USAGE when it is no size for a part. */
 enum err_code part_plan_make(uint64_t most_bytes, uint64_t fixed_bytes, bool one_size, struct part_plan *out,
                              struct err *err);
+/* How many parts are in memory at a time, the one that is filled included: of the uploaders' and this one, as
+ * many as fit in S3_PARTS_MEMORY, and three at least. */
+#define S3_PARTS_MEMORY ((uint64_t)96 << 20)
+unsigned part_plan_at_once(const struct part_plan *p, unsigned uploaders);
 /* Bytes of part number (from 1). */
 uint64_t part_plan_size(const struct part_plan *p, unsigned number);
 /* Bytes that fit in the first count. */

@@ -32,6 +32,7 @@ struct s3_sink {
     struct cancel *cancel;     /* owned: a failed upload does not end the run by itself */
     struct aws_client *client; /* the writer's */
     struct part_plan plan;
+    unsigned at_once; /* parts in memory; one of them is filled, the others are sent */
     struct s3_making making;
     struct s3_mark mark;
     struct part *filling; /* owned; NULL: none */
@@ -106,15 +107,14 @@ static enum err_code set_mark(struct s3_sink *s, struct err *err)
 /* The first part is full: from here on it is an upload in parts. */
 static enum err_code begin_parts(struct s3_sink *s, struct err *err)
 {
-    unsigned most = s->bucket->options.uploaders + 1;
     enum err_code rc = set_mark(s, err);
     if (rc == ERR_OK)
         rc = s3_making_begin(&s->making, s->client, err);
     if (rc != ERR_OK)
         return rc;
     s->group = group_new(s->cancel);
-    s->todo = chan_new(most, s->cancel, part_free);
-    s->idle = chan_new(most, s->cancel, part_free);
+    s->todo = chan_new(s->at_once, s->cancel, part_free);
+    s->idle = chan_new(s->at_once, s->cancel, part_free);
     return ERR_OK;
 }
 
@@ -128,7 +128,7 @@ static enum err_code send_filled(struct s3_sink *s, struct err *err)
     s->locked.made = xreallocarray(s->locked.made, s->parts_begun, sizeof *s->locked.made);
     s->locked.made[s->locked.count++] = (struct s3_made_part){0};
     lock_drop(s->lock);
-    if (s->uploaders < s->bucket->options.uploaders && s->uploaders < s->parts_begun) {
+    if (s->uploaders < s->at_once - 1 && s->uploaders < s->parts_begun) {
         rc = group_spawn(s->group, "s3-upload", run_uploader, s, err);
         s->uploaders += rc == ERR_OK;
     }
@@ -150,7 +150,7 @@ static enum err_code take_part(struct s3_sink *s, struct err *err)
                        "%s: all %d parts that S3 takes are used after %" PRIu64
                        " MiB: the archive is larger than was to be expected; use a larger --part-size",
                        s->making.place, S3_PARTS_MAX, s->bytes / MIB);
-    if (s->parts_made <= s->bucket->options.uploaders) {
+    if (s->parts_made < s->at_once) {
         item = xcalloc(1, sizeof(struct part));
         s->parts_made++;
     } else {
@@ -323,8 +323,7 @@ static void s3_free(struct sink *base)
 
 static void tell_memory(const struct s3_sink *s, uint64_t most_bytes)
 {
-    uint64_t parts = s->bucket->options.uploaders + 1;
-    uint64_t largest = part_plan_largest(&s->plan, most_bytes), need = parts * largest;
+    uint64_t largest = part_plan_largest(&s->plan, most_bytes), need = s->at_once * largest;
     if (most_bytes != 0 && need > most_bytes)
         need = most_bytes;
     log_debug(s->bucket->run.log, "%s: parts of %" PRIu64 " MiB, up to %" PRIu64 " MiB of memory",
@@ -341,6 +340,9 @@ static enum err_code prepare(struct s3_sink *s, uint64_t most_bytes, bool exact,
     struct s3_stat found = {.exists = false};
     enum err_code rc = part_plan_make(most_bytes, s->bucket->options.part_bytes, exact || s->bucket->one_size,
                                       &s->plan, err);
+    if (rc == ERR_OK)
+        s->at_once = s->bucket->uploaders_given ? s->bucket->options.uploaders + 1
+                                                : part_plan_at_once(&s->plan, s->bucket->options.uploaders);
     if (rc == ERR_OK)
         rc = aws_client_new(s->bucket->session, "s3", s->cancel, &s->client, err);
     if (rc == ERR_OK && !s->making.replace)

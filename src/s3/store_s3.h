@@ -30,7 +30,8 @@ struct s3_options {
     struct aws_settings aws;
     enum s3_addressing addressing;
     enum s3_checksum checksum;
-    unsigned uploaders;  /* connections that send parts or read ahead; 0: S3_UPLOADERS_DEFAULT */
+    unsigned uploaders;  /* connections that send parts or read ahead; 0: S3_UPLOADERS_DEFAULT, or fewer for
+                            large parts */
     uint64_t part_bytes; /* every part but the last has this size; 0: chosen, see s3/part_plan.h */
     const char *storage_class;
     const char *sse; /* "AES256", "aws:kms", "aws:kms:dsse" */

@@ -54,6 +54,11 @@ class Large(S3Case):
         self.dbsafe("verify", f"s3://{self.bucket}/theirs/{PARTS}", timeout=900)
         self.assertEqual(self.s3.uploads(self.bucket), [])
 
+    def test_four_readers_and_the_parts_of_256_gib(self):
+        """What the defaults come to on a large machine, where so large an archive is to be expected."""
+        result = self.dbsafe("dump", "bulk", "--threads", "4", "--part-size", "32M", "--uploaders", "2", timeout=900)
+        self.check_memory(result)
+
     def test_dump_and_restore(self):
         result = self.dbsafe("dump", "bulk", "--json", timeout=900)
         self.check_memory(result)

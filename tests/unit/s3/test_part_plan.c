@@ -144,6 +144,20 @@ static void too_many_parts_are_refused_before_the_start(void **state)
     assert_err(part_plan_make(1, 5 * GIB + 1, false, &p, &err), ERR_USAGE, &err);
 }
 
+static void large_parts_are_fewer_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t part_mib;
+        unsigned uploaders, at_once;
+    } cases[] = {{8, 4, 5},  {16, 4, 5},   {20, 4, 4},   {32, 4, 3},
+                 {64, 4, 3}, {5120, 4, 3}, {5120, 1, 2}, {8, 64, 12}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct part_plan p = {.first_bytes = cases[i].part_mib << 20};
+        assert_int_equal(part_plan_at_once(&p, cases[i].uploaders), cases[i].at_once);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +167,7 @@ int main(void)
         cmocka_unit_test(archives_of_their_bound_need_what_they_must),
         cmocka_unit_test(the_largest_part_is_that_of_the_last_bytes),
         cmocka_unit_test(too_many_parts_are_refused_before_the_start),
+        cmocka_unit_test(large_parts_are_fewer_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
