@@ -21,7 +21,9 @@ class EmptyDatabase(TestCase):
         self.assertIn("latin1_german1_ci", s.sql("SHOW CREATE DATABASE leer")[0][1])
         # where nothing was changed there is nothing to undo
         kept = s.sql("SHOW DATABASES LIKE 'dbsafe%'")
-        s.dbsafe("restore", archive)
+        same = s.dbsafe("restore", archive, "--json")
+        self.assertEqual((same.json["restore_id"], same.json["swapped"]), (None, False))
+        self.assertNotIn("to undo this", same.err)
         self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), kept)
 
     def test_comes_back_through_a_pipe(self):
