@@ -191,8 +191,10 @@ static enum err_code show_store(struct cli *cli, struct store *store, struct err
     else if (code == ERR_OK && count > 0)
         code = print_rows(rows, count, err);
     else if (code == ERR_OK) {
+        const char *label = options_text(cli->options, OPTION_LABEL);
         char *place = store_location(store, NULL);
-        log_info(cli->run->log, "there is no archive in %s", place);
+        log_info(cli->run->log, "there is no archive%s%s in %s", label ? " with the label " : "",
+                 label ? label : "", place);
         free(place);
     }
     free(rows);
