@@ -167,6 +167,8 @@ static void lists_archives_a_damaged_one_too(void **state)
     assert_json_text(damaged, "created", "2025-01-01T00:00:00Z");
     assert_json_text(damaged, "label", "crm");
     assert_json_text(damaged, "state", "damaged");
+    assert_non_null(strstr(json_string_value(json_object_get(damaged, "reason")), DAMAGED));
+    assert_true(json_is_null(json_object_get(sound, "reason")));
     assert_json_text(damaged, "proof", "none");
     assert_true(json_is_null(json_object_get(damaged, "tables")));
     json_decref(root);
