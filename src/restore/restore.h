@@ -95,7 +95,7 @@ struct undo_entry {
     bool purgeable;      /* older than the protected time */
 };
 
-/* ERR_DB, with the GRANT that is missing, for an account that cannot see what undo works on. */
+/* ERR_DB_DENIED, with the GRANT that is missing, for an account that cannot see what undo works on. */
 enum err_code undo_check_sight(const struct run *run, const struct db_params *db, struct err *err);
 
 /* Caller frees with undo_list_free. Newest first. */

@@ -573,7 +573,7 @@ enum err_code undo_run(const struct run *run, const struct db_params *db, const 
         code = settle_dead_undos(&u, options->restore_id, result, &finished, err);
     if (code == ERR_OK && !finished)
         code = undoing_find(&u, options->restore_id, &old, err);
-    if (code == ERR_NOT_FOUND && undoing_check_sight(&u, &blind) == ERR_DB)
+    if (code == ERR_NOT_FOUND && undoing_check_sight(&u, &blind) == ERR_DB_DENIED)
         code = err_copy(err, &blind);
     if (code == ERR_OK && !finished)
         code = undo_found(&u, old, result, err);

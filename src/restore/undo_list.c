@@ -101,7 +101,7 @@ enum err_code undoing_check_sight(struct undo *u, struct err *err)
     enum err_code code = grants_read(u->control, &grants, err);
     const char *account = code == ERR_OK ? grants_account(grants) : "";
     if (code == ERR_OK && !grants_have(grants, PRIV_SELECT, "dbsafe_undo_1", NULL))
-        code = err_set(err, ERR_DB,
+        code = err_set(err, ERR_DB_DENIED,
                        "undo: what can be undone on %s is kept in databases named dbsafe_..., which this "
                        "account cannot see: GRANT ALL ON `dbsafe\\_%%`.* TO %s",
                        db_target(u->control), *account ? account : "...");
