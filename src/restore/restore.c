@@ -10,6 +10,7 @@
 #include "restore/objects.h"
 #include "restore/owner.h"
 #include "restore/preflight.h"
+#include "restore/schemas.h"
 #include "restore/stage.h"
 #include "restore/swap.h"
 #include "restore/swap_plan.h"
