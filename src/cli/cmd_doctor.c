@@ -78,7 +78,11 @@ static void look_at_folder(const char *path, uint64_t need, struct findings *out
                      : need > room ? FINDING_WARNING
                                    : FINDING_OK,
                      "store", NULL, "%s can be written; %" PRIu64 " MiB are free there%s", path, room / MIB,
-                     need > room ? ", and the tables may need more" : "");
+                     room < MIB    ? ": no archive fits"
+                     : too_small   ? ": less than a tenth of what the tables take in the database, which no "
+                                     "archive of them fits into"
+                     : need > room ? ", and the tables may need more"
+                                   : "");
     free(folder);
 }
 
@@ -264,7 +268,8 @@ static enum err_code check_usage(const struct options *o, struct err *err)
         return err_set(err, ERR_USAGE, "--estimate needs ARCHIVE, whose restore is to be timed");
     if (count > 0 && options_flag(o, OPTION_ALL_DATABASES))
         return err_set(err, ERR_USAGE, "--all-databases and names exclude each other");
-    return ERR_OK;
+    static const enum option_id timing[] = {OPTION_RTO, OPTION_REQUIRE_RTO};
+    return settings_check_needs(o, OPTION_ESTIMATE, timing, 2, err);
 }
 
 static enum err_code run_doctor(struct cli *cli, struct err *err)

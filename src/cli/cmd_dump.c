@@ -44,6 +44,8 @@ static enum err_code check_usage(const struct options *o, struct err *err)
         return err_set(err, ERR_USAGE,
                        "--all-databases and names exclude each other; --exclude leaves databases out");
     enum err_code code = dump_settings_check_label(label, err);
+    if (code == ERR_OK)
+        code = dump_settings_check_rate(o, err);
     if (code != ERR_OK)
         return code;
     if (file && options_origin(o, OPTION_STORE) == ORIGIN_ARGUMENT)

@@ -55,7 +55,7 @@ static enum err_code run_help(struct cli *cli, struct err *err)
 const struct command command_help = {
     .id = COMMAND_HELP,
     .name = "help",
-    .operands = "[COMMAND | exit-codes | config]",
+    .operands = "[COMMAND | exit-codes | config | completion]",
     .summary = "this, or more on one topic",
     .description =
         "Shows the commands, or the options of one; 'completion' prints a completion script for bash.",

@@ -21,6 +21,7 @@ struct row {
     char label[LABEL_BYTES];
     bool readable;
     const char *trouble; /* one word, when not readable */
+    char *reason;        /* the error, then; owned */
     unsigned tables;
     uint64_t rows;
     struct proof proof;
@@ -70,7 +71,7 @@ static enum err_code fill_row(const struct cli *cli, struct store *store, struct
         fill_from_manifest(r, store, m);
     else {
         r->trouble = trouble_of(code);
-        log_debug(cli->run->log, "%s: %s", r->name, why.text);
+        r->reason = xstrdup(why.text);
     }
     manifest_free(m);
     source_free(source);
@@ -96,6 +97,7 @@ static void put_json_row(struct json_out *j, const struct row *r)
     }
     json_out_string(j, "proof", proof_text(&r->proof, proof));
     json_out_string(j, "state", r->readable ? "readable" : r->trouble);
+    json_out_string(j, "reason", r->reason);
     json_out_object_close(j);
 }
 
@@ -172,8 +174,13 @@ static enum err_code read_rows(const struct cli *cli, struct store *store, const
         enum err_code code = fill_row(cli, store, r, err);
         if (code != ERR_OK)
             return code;
-        if (!label || strcmp(label, r->label) == 0)
-            (*kept)++;
+        if (label && strcmp(label, r->label) != 0) {
+            free(r->reason);
+            continue;
+        }
+        if (r->reason)
+            log_warn(cli->run->log, "%s cannot be read: %s", r->name, r->reason);
+        (*kept)++;
     }
     return ERR_OK;
 }
@@ -191,10 +198,14 @@ static enum err_code show_store(struct cli *cli, struct store *store, struct err
     else if (code == ERR_OK && count > 0)
         code = print_rows(rows, count, err);
     else if (code == ERR_OK) {
+        const char *label = options_text(cli->options, OPTION_LABEL);
         char *place = store_location(store, NULL);
-        log_info(cli->run->log, "there is no archive in %s", place);
+        log_info(cli->run->log, "there is no archive%s%s in %s", label ? " with the label " : "",
+                 label ? label : "", place);
         free(place);
     }
+    for (size_t i = 0; i < count; i++)
+        free(rows[i].reason);
     free(rows);
     locate_names_free(&names);
     return code;

@@ -59,6 +59,8 @@ static enum err_code ask(const struct cli *cli, const char *const *operands, uns
     enum err_code code = point_check_name(operands[0], err);
     if (code == ERR_OK)
         code = dump_settings_check_label(label, err);
+    if (code == ERR_OK)
+        code = dump_settings_check_rate(o, err);
     if (code != ERR_OK)
         return code;
     label_from_name(operands[0], a->label);

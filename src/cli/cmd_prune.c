@@ -42,6 +42,9 @@ static void log_result(const struct cli *cli, const struct prune_plan *p, const 
         if (p->archives[i].fate == PRUNE_UNREADABLE)
             log_warn(log, "%s cannot be read: it is kept, and not counted as one of the newest",
                      p->archives[i].name);
+        else if (p->archives[i].fate == PRUNE_EMPTY)
+            log_warn(log, "%s holds nothing: it is kept, and not counted as one of the newest",
+                     p->archives[i].name);
     for (size_t i = 0; i < p->count; i++)
         if (p->archives[i].fate == PRUNE_PINNED)
             log_info(log, "%s is kept: a recovery point goes back to it", p->archives[i].name);

@@ -43,8 +43,11 @@ static void log_summary(const struct cli *cli, const struct restore_options *opt
     }
     log_info(log, "restored %s, %s, %s, %s; %s", tables, rows, objects, seconds,
              r->verified ? "every content checksum was compared" : "the content was not compared");
-    log_info(log, "restore id: %s", r->restore_id);
-    if (r->swapped && options->if_exists != IF_EXISTS_DROP)
+    if (!r->swapped)
+        log_info(log, "all was there as it is in the archive: nothing was changed");
+    else if (options->if_exists == IF_EXISTS_DROP)
+        log_info(log, "the tables that were replaced are dropped: this cannot be undone");
+    else
         log_info(log, "to undo this: dbsafe undo %s", r->restore_id);
 }
 
@@ -73,18 +76,24 @@ static enum err_code answer(struct cli *cli, const struct located *archive, cons
 
 /* Everything behind the settings; the login is open. */
 static enum err_code restore_located(struct cli *cli, const struct login *login,
-                                     const struct located *archive, const struct restore_options *options,
+                                     const struct located *archive, struct restore_options *options,
                                      struct err *err)
 {
     struct restore_result result = {.tables = 0};
     enum err_code code = ERR_OK;
-    if (options->if_exists == IF_EXISTS_DROP && !options->dry_run)
+    if (options->if_exists == IF_EXISTS_DROP && options->resume &&
+        !options->dry_run) /* what is dropped stands in its journal */
         code = prompt_confirm(
             cli, "--if-exists drop removes the tables that are there now, without a way back", err);
+    struct prompt_asker asker = {.cli = cli};
+    if (!options->resume) {
+        options->confirm = prompt_ask;
+        options->confirm_arg = &asker;
+    }
     if (code == ERR_OK) {
-        struct ticker *ticker = settings_ticker(cli);
+        asker.ticker = settings_ticker(cli);
         code = restore_run(cli->run, &login->params, archive->source, options, &result, err);
-        ticker_stop(ticker);
+        ticker_stop(asker.ticker);
     }
     if (code == ERR_OK) {
         record_proof(cli, archive, options, &result);

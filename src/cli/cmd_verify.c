@@ -254,9 +254,12 @@ static enum err_code show(struct cli *cli, const struct located *archive, const 
 static enum err_code check_usage(const struct cli *cli, const char *argument, struct err *err)
 {
     unsigned tables;
+    static const enum option_id drilling[] = {OPTION_MARIADBD, OPTION_DRILL_DIR, OPTION_DRILL_MEMORY,
+                                              OPTION_DRILL_TIMEOUT, OPTION_DRILL_OPTION};
+    enum err_code code = settings_check_needs(cli->options, OPTION_DRILL, drilling, 5, err);
     options_items(cli->options, OPTION_TABLES, &tables);
-    if (!drill_is_asked(cli->options))
-        return ERR_OK;
+    if (code != ERR_OK || !drill_is_asked(cli->options))
+        return code;
     if (options_flag(cli->options, OPTION_LIVE))
         return err_set(err, ERR_USAGE, "--drill and --live exclude each other");
     if (tables > 0)

@@ -3,6 +3,7 @@
 #include "archive/name.h"
 #include "cli/settings.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 struct dump_options dump_settings_read(const struct options *o)
@@ -30,5 +31,18 @@ enum err_code dump_settings_check_label(const char *label, struct err *err)
     if (label && !label_is_valid(label))
         return err_set(err, ERR_USAGE,
                        "'%s' is not a label: letters, digits, _ and -, at most 40, and not 'latest'", label);
+    return ERR_OK;
+}
+
+#define LEAST_RATE ((uint64_t)16 << 10)
+
+enum err_code dump_settings_check_rate(const struct options *o, struct err *err)
+{
+    uint64_t rate = options_number(o, OPTION_MAX_RATE);
+    if (rate > 0 && rate < LEAST_RATE)
+        return err_set(err, ERR_USAGE,
+                       "--max-rate %" PRIu64 " is so many bytes a second; the least is 16K, and %" PRIu64
+                       "M are as many MiB",
+                       rate, rate);
     return ERR_OK;
 }

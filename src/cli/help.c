@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,14 +24,15 @@ static const struct {
     {1, "internal error (a bug)"},
     {2, "usage"},
     {3, "configuration, credentials or keys (wrong password or secret)"},
-    {4, "database: connection, privilege, SQL"},
-    {5, "storage: folder, file, S3"},
+    {4, "database: connection, privilege, SQL (what the server itself refused)"},
+    {5, "storage: folder, file, S3 (also: no folder there to write to)"},
     {6, "AWS API"},
     {7, "verification found a difference"},
     {8, "archive damaged or incomplete"},
     {9, "no consistent snapshot, or DDL during the dump"},
-    {10, "refused for safety (would overwrite, outside foreign keys, no space, newer format, not "
-         "confirmed)"},
+    {10, "refused for safety, before anything was done (would overwrite, outside foreign keys, missing "
+         "privileges, not "
+         "enough space, nothing to dump, newer format, not confirmed)"},
     {11, "not found (archive, table, restore id, recovery point, instance, snapshot)"},
     {12, "another run holds the lock"},
     {13, "timed out (also: a lock that others would not release)"},
@@ -38,6 +40,7 @@ static const struct {
     {143, "cancelled by SIGTERM or SIGHUP; everything cleaned up"},
 };
 
+#define EXIT_COLUMN     7
 #define EXIT_CODE_COUNT (sizeof exit_codes / sizeof exit_codes[0])
 
 /* Text with lines of at most width characters, broken at blanks; the first line starts at column start, the
@@ -127,7 +130,7 @@ void help_overview(struct buf *out)
         buf_putf(out, "  %-42s  %s\n", left, c->summary);
     }
     buf_put(out, "\n'dbsafe help COMMAND' shows its options; 'dbsafe help exit-codes' and 'dbsafe help "
-                 "config' the rest.\n"
+                 "config' the rest;\n'dbsafe help completion' prints a completion script for bash.\n"
                  "\nARCHIVE is a path, file:///PATH, s3://BUCKET/KEY, - for standard input, the name of an "
                  "archive in\n"
                  "the store, a label (its newest archive), or latest (the newest that holds the tables asked "
@@ -137,8 +140,10 @@ void help_overview(struct buf *out)
 void help_exit_codes(struct buf *out)
 {
     buf_put(out, "Exit status:\n");
-    for (size_t i = 0; i < EXIT_CODE_COUNT; i++)
-        buf_putf(out, "  %3d  %s\n", exit_codes[i].status, exit_codes[i].text);
+    for (size_t i = 0; i < EXIT_CODE_COUNT; i++) {
+        buf_putf(out, "  %3d  ", exit_codes[i].status);
+        put_wrapped(out, exit_codes[i].text, WIDTH, EXIT_COLUMN, EXIT_COLUMN);
+    }
 }
 
 void help_config(struct buf *out)
@@ -192,14 +197,50 @@ static void put_choices(struct buf *out)
     }
 }
 
+/* "create", "list", ... of a command whose operands begin with a choice of words: "create NAME | list";
+ * nothing for another. */
+static void put_subcommands(const struct command *c, struct buf *out)
+{
+    bool first = true, begins = true;
+    if (!islower((unsigned char)c->operands[0]))
+        return;
+    for (const char *p = c->operands; *p; p++) {
+        if (begins && islower((unsigned char)*p)) {
+            size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyz");
+            buf_putf(out, "%s%.*s", first ? "" : " ", (int)n, p);
+            first = false;
+            p += n - 1;
+        }
+        begins = *p == '|' || (begins && *p == ' ');
+    }
+}
+
+/* What may stand where no option does. */
+static void put_operands(struct buf *out)
+{
+    for (enum command_id id = 0; id < COMMAND_COUNT; id++) {
+        struct buf words;
+        buf_init(&words, 1024);
+        put_subcommands(command_get(id), &words);
+        if (words.len)
+            buf_putf(out, "            %s//*) words=\"%s\" ;;\n", command_get(id)->name, buf_cstr(&words));
+        buf_free(&words);
+    }
+    buf_put(out, "            help//*) words=\"exit-codes config completion");
+    for (enum command_id id = 0; id < COMMAND_COUNT; id++)
+        buf_putf(out, " %s", command_get(id)->name);
+    buf_put(out, "\" ;;\n");
+}
+
 void help_completion(struct buf *out)
 {
     buf_put(out,
             "# bash completion for dbsafe\n"
             "_dbsafe() {\n"
-            "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words= command= word\n"
+            "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words= command= "
+            "operand= word\n"
             "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-            "        case $word in -*) ;; *) command=$word; break ;; esac\n"
+            "        case $word in -*) ;; *) operand=${command:+$word} command=${command:-$word} ;; esac\n"
             "    done\n"
             "    COMPREPLY=()\n"
             "    case $prev in\n");
@@ -216,7 +257,11 @@ void help_completion(struct buf *out)
         buf_put(out, "\" ;;\n");
     }
     buf_put(out, "        esac\n"
-                 "        case $command/$cur in /*|*/-*) ;; *) return ;; esac\n"
+                 "        case $command/$operand/$cur in\n"
+                 "            /*|*/-*) ;;\n");
+    put_operands(out);
+    buf_put(out, "            *) return ;;\n"
+                 "        esac\n"
                  "    fi\n"
                  "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
                  "}\n"

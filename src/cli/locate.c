@@ -56,19 +56,29 @@ enum err_code locate_store_at(const struct cli *cli, const char *url, bool make,
     return code == ERR_OK ? store_folder_open(path, make, out, err) : code;
 }
 
+/* A store that nobody wrote to yet, and one that is not mounted, look the same. */
+static enum err_code explain_missing(enum err_code code, struct err *err)
+{
+    if (code == ERR_NOT_FOUND)
+        err_hint(
+            err,
+            "; the first dump or copy makes that folder: nothing was kept there yet, or it is not mounted");
+    return code;
+}
+
 enum err_code locate_store(const struct cli *cli, bool make, struct store **out, struct err *err)
 {
     *out = NULL;
     const char *url = options_text(cli->options, OPTION_STORE);
     if (url)
-        return locate_store_at(cli, url, make, out, err);
+        return explain_missing(locate_store_at(cli, url, make, out, err), err);
     char *fallback = locate_default_store(cli->environment, geteuid() == 0);
     if (!fallback)
         return err_set(err, ERR_CONFIG,
                        "there is no home folder to keep archives in: name a folder with --store");
     enum err_code code = store_folder_open(fallback, make, out, err);
     free(fallback);
-    return code;
+    return explain_missing(code, err);
 }
 
 static enum err_code add_name(void *arg, const struct store_entry *entry, struct err *err)

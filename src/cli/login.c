@@ -1,7 +1,9 @@
 #include "cli/login.h"
 
 #include "cli/iam_login.h"
+#include "cli/option_file.h"
 #include "cli/prompt.h"
+#include "core/environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +109,10 @@ enum err_code login_read(const struct cli *cli, struct login *out, struct err *e
     enum err_code code = ERR_OK;
     if (out->params.defaults_file && access(out->params.defaults_file, R_OK) != 0)
         code = err_set_errno(err, ERR_CONFIG, errno, "read the option file %s", out->params.defaults_file);
+    if (code == ERR_OK && out->params.defaults_file)
+        code = option_file_check(out->params.defaults_file, cli->run->log, err);
+    else if (code == ERR_OK)
+        code = option_file_check_standard(environment_get(cli->environment, "HOME"), cli->run->log, err);
     if (code == ERR_OK && options_flag(o, OPTION_IAM_AUTH))
         code = use_iam(cli, out, err);
     else if (code == ERR_OK)

@@ -1,5 +1,8 @@
 #include "cli/prompt.h"
 
+#include "cli/progress.h"
+#include "cli/settings.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -66,10 +69,10 @@ static enum err_code ask(int tty, const char *question, bool secret, struct canc
     dprintf(tty, "%s", question);
     enum err_code code = read_line(tty, ends[0], cancel, answer, bytes, err);
     cancel_remove_hook(cancel, &hook);
-    if (hidden) {
+    if (hidden)
         tcsetattr(tty, TCSAFLUSH, &before);
+    if (hidden || code != ERR_OK) /* what is said next stands on a line of its own */
         dprintf(tty, "\n");
-    }
     close(ends[0]);
     close(ends[1]);
     return code;
@@ -88,7 +91,7 @@ enum err_code prompt_line(struct cancel *cancel, const char *question, bool secr
 
 enum err_code prompt_confirm(const struct cli *cli, const char *what, struct err *err)
 {
-    char question[512], answer[16];
+    char question[ERR_TEXT_BYTES + 64], answer[16];
     if (options_flag(cli->options, OPTION_YES))
         return ERR_OK;
     if (!isatty(STDIN_FILENO))
@@ -101,6 +104,15 @@ enum err_code prompt_confirm(const struct cli *cli, const char *what, struct err
     if (strcmp(answer, "y") != 0 && strcmp(answer, "yes") != 0)
         return err_set(err, ERR_REFUSED, "%s: not confirmed", what);
     return ERR_OK;
+}
+
+enum err_code prompt_ask(void *arg, const char *what, struct err *err)
+{
+    struct prompt_asker *asker = arg;
+    ticker_stop(asker->ticker);
+    enum err_code code = prompt_confirm(asker->cli, what, err);
+    asker->ticker = settings_ticker(asker->cli);
+    return code;
 }
 
 enum err_code prompt_word(const struct cli *cli, const char *what, const char *word, struct err *err)

@@ -1,5 +1,6 @@
 #include "cli/settings.h"
 
+#include "cli/option_table.h"
 #include "core/mem.h"
 
 #include <sched.h>
@@ -35,6 +36,16 @@ struct ticker *settings_ticker(const struct cli *cli)
     if (!log_wants(cli->run->log, LOG_INFO) && !always)
         return NULL;
     return ticker_start(cli->run, progress_mode_of(setting, isatty(STDERR_FILENO), json_log));
+}
+
+enum err_code settings_check_needs(const struct options *o, enum option_id flag, const enum option_id *ids,
+                                   unsigned count, struct err *err)
+{
+    for (unsigned i = 0; !options_flag(o, flag) && i < count; i++)
+        if (options_origin(o, ids[i]) == ORIGIN_ARGUMENT)
+            return err_set(err, ERR_USAGE, "--%s does nothing without --%s", option_spec(ids[i])->name,
+                           option_spec(flag)->name);
+    return ERR_OK;
 }
 
 /* Bytes of the pointers and of all strings behind them: one block for the caller to free. */

@@ -106,6 +106,15 @@ bool process_parse(const char *text, struct process *out)
     return out->pid > 0 && strcmp(text, again) == 0;
 }
 
+const char *process_describe(const char *text, char out[PROCESS_TEXT_BYTES])
+{
+    struct process p;
+    if (!process_parse(text, &p))
+        return text;
+    snprintf(out, PROCESS_TEXT_BYTES, "process %ld on %s", p.pid, p.host);
+    return out;
+}
+
 void process_put_self(char out[PROCESS_TEXT_BYTES])
 {
     struct process self;

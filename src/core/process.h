@@ -31,6 +31,8 @@ enum process_life process_life(const char *proc, const struct process *self, con
 #define PROCESS_TEXT_BYTES 256
 void process_format(const struct process *p, char out[PROCESS_TEXT_BYTES]);
 bool process_parse(const char *text, struct process *out);
+/* The same for people: "process 4711 on db1"; a text that is none as it is. */
+const char *process_describe(const char *text, char out[PROCESS_TEXT_BYTES]);
 /* Of this process. */
 void process_put_self(char out[PROCESS_TEXT_BYTES]);
 /* To this process.  NULL is dead, any other text is elsewhere. */

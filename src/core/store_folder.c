@@ -531,6 +531,8 @@ enum err_code sink_file_create(const char *path, struct sink **out, struct err *
     int dir_fd;
     unsigned removed;
     enum err_code rc = open_folder(parent, false, &dir_fd, err);
+    if (rc == ERR_NOT_FOUND) /* nothing was looked for there: it is where something was to go */
+        rc = err_recode(err, ERR_STORAGE);
     if (rc == ERR_OK) {
         rc = sweep_folder(dir_fd, parent, name, false, &removed, err);
         if (rc == ERR_OK)

@@ -48,6 +48,15 @@ static enum err_code query_table(struct db_conn *c, const char *select, const ch
     return code;
 }
 
+bool catalog_hides_schema(const char *name)
+{
+    static const char *const own[] = {"information_schema", "performance_schema", "mysql", "sys"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(name, own[i]) == 0)
+            return true;
+    return strncmp(name, "dbsafe_", 7) == 0;
+}
+
 enum err_code catalog_schemas(struct db_conn *c, struct arena *arena, struct catalog_schema **out,
                               unsigned *count, struct err *err)
 {

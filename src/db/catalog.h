@@ -60,6 +60,8 @@ struct catalog_key {
     bool nullable; /* some column may be NULL */
 };
 
+/* Whether catalog_schemas leaves it out. */
+bool catalog_hides_schema(const char *name);
 /* Every schema but the server's own and those named dbsafe_%. */
 enum err_code catalog_schemas(struct db_conn *c, struct arena *arena, struct catalog_schema **out,
                               unsigned *count, struct err *err);

@@ -167,6 +167,8 @@ static char *describe(const struct endpoint *e)
     const char *user = e->user ? e->user : "(this user)";
     if (e->socket)
         return xasprintf("%s@%s", user, e->socket);
+    if (strcmp(e->host, "localhost") == 0) /* by the library's own socket, not by TCP */
+        return xasprintf("%s@localhost", user);
     return xasprintf("%s@%s:%u", user, e->host, e->port ? e->port : 3306);
 }
 

@@ -138,6 +138,12 @@ static size_t charset_bytes(const char *collation)
     return strcspn(collation, "_");
 }
 
+/* "utf8mb4_bin", or "binary" alone. */
+static bool names_collation(const char *name)
+{
+    return strchr(name, '_') || strcasecmp(name, "binary") == 0;
+}
+
 static enum err_code add_pair(struct collation_map *map, const char *item, struct arena *arena,
                               struct err *err)
 {
@@ -150,6 +156,10 @@ static enum err_code add_pair(struct collation_map *map, const char *item, struc
         return err_set(err, ERR_USAGE, "'%s' is not of the form OLD=NEW with the names of two collations",
                        item);
     const char *old = arena_strndup(arena, item, n), *new = arena_strdup(arena, equals + 1);
+    if (!names_collation(old) || !names_collation(new))
+        return err_set(err, ERR_USAGE,
+                       "'%s': %s is no collation; their names begin with that of the character set", item,
+                       names_collation(old) ? new : old);
     for (unsigned i = 0; i < map->count; i++)
         if (strcasecmp(map->names[2 * i], old) == 0)
             return err_set(err, ERR_USAGE, "collation %s is given two others, %s and %s", old,

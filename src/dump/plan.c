@@ -7,6 +7,7 @@
 #include "db/catalog.h"
 #include "db/ddl.h"
 #include "db/flavour.h"
+#include "db/grants.h"
 #include "dump/lint.h"
 #include "dump/names.h"
 #include "dump/relations.h"
@@ -28,6 +29,7 @@ struct planner {
     unsigned schema_count;
     struct catalog_table *found; /* tables to dump, in order */
     unsigned found_count, found_cap;
+    unsigned kept, left_out; /* by --exclude, of what the names mean; a database counts as one */
     struct objects *objects; /* the plan's */
     const char **whole;      /* databases of which everything is dumped */
     unsigned whole_count;
@@ -67,6 +69,15 @@ static bool is_excluded(const struct planner *p, const char *schema, const char 
         if (name_excludes(&p->excludes[i], schema, table))
             return true;
     return false;
+}
+
+/* The same, and counts. */
+static bool leaves_out(struct planner *p, const char *schema, const char *table)
+{
+    bool out = is_excluded(p, schema, table);
+    p->left_out += out;
+    p->kept += !out && table;
+    return out;
 }
 
 static void add_warning(struct planner *p, const char *schema, const char *name, const char *text)
@@ -118,7 +129,7 @@ static enum err_code take_from_schema(struct planner *p, const struct name *n, c
             continue;
         tables[i].schema = schema; /* one pointer a schema: compared as such */
         *matched = true;
-        if (is_excluded(p, schema, tables[i].name))
+        if (leaves_out(p, schema, tables[i].name))
             continue;
         if (tables[i].kind == CATALOG_TABLE)
             code = take_table(p, &tables[i], err);
@@ -141,7 +152,7 @@ static void add_schema(struct planner *p, const struct catalog_schema *s)
 static void take_all(struct planner *p, const struct catalog_object *found, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        if (!is_excluded(p, found[i].schema, found[i].name))
+        if (!leaves_out(p, found[i].schema, found[i].name))
             objects_add(p->objects, &found[i]);
 }
 
@@ -159,6 +170,60 @@ static enum err_code take_programs(struct planner *p, const char *schema, struct
     return code;
 }
 
+static void warn_if_empty(struct planner *p, const char *schema, unsigned kept, unsigned left_out)
+{
+    if (p->kept == kept)
+        add_warning(p, schema, NULL,
+                    p->left_out > left_out ? "--exclude leaves out all that it holds"
+                                           : "holds nothing that this account can see");
+}
+
+/* A whole database, or what a name means in it. */
+static enum err_code resolve_in_schema(struct planner *p, const struct name *n,
+                                       const struct catalog_schema *s, bool *matched, struct err *err)
+{
+    bool whole = !n->table.text;
+    unsigned before = p->found_count + p->objects->count, kept = p->kept, left_out = p->left_out;
+    enum err_code code = take_from_schema(p, n, s->name, matched, err);
+    if (whole || p->found_count + p->objects->count > before)
+        add_schema(p, s);
+    if (code == ERR_OK && whole)
+        code = take_programs(p, s->name, err);
+    if (code != ERR_OK || !whole)
+        return code;
+    warn_if_empty(p, s->name, kept, left_out);
+    if (p->whole_count < p->schema_count)
+        p->whole[p->whole_count++] = s->name;
+    return ERR_OK;
+}
+
+/* A name that means nothing, or nothing that is left. */
+static enum err_code explain_unmatched(struct planner *p, const struct name *n, bool left_out,
+                                       struct err *err)
+{
+    if (left_out)
+        return err_set(err, ERR_REFUSED, "dump %s: --exclude leaves out all that it names", n->given);
+    if (n->schema.text && catalog_hides_schema(n->schema.text))
+        return err_set(err, ERR_NOT_FOUND,
+                       "dump %s: the server's own databases and those of dbsafe are not dumped", n->given);
+    return err_set(err, ERR_NOT_FOUND, "dump %s: %s has no such %s that this account can see", n->given,
+                   db_target(p->conn), n->table.text ? "table, view or sequence" : "database");
+}
+
+static enum err_code resolve_name(struct planner *p, const struct name *n, struct err *err)
+{
+    bool matched = false;
+    unsigned kept = p->kept, left_out = p->left_out;
+    enum err_code code = ERR_OK;
+    for (unsigned i = 0; code == ERR_OK && i < p->schema_count; i++)
+        if (name_part_matches(&n->schema, p->schemas[i].name) && !leaves_out(p, p->schemas[i].name, NULL))
+            code = resolve_in_schema(p, n, &p->schemas[i], &matched, err);
+    bool all_left_out = p->left_out > left_out && p->kept == kept;
+    if (code == ERR_OK && !p->options->all_databases && (!matched || all_left_out))
+        code = explain_unmatched(p, n, all_left_out, err);
+    return code;
+}
+
 static enum err_code resolve(struct planner *p, struct err *err)
 {
     enum err_code code = catalog_schemas(p->conn, p->arena, &p->schemas, &p->schema_count, err);
@@ -171,28 +236,41 @@ static enum err_code resolve(struct planner *p, struct err *err)
     p->manifest->schemas = arena_calloc(p->arena, p->schema_count + 1, sizeof *p->manifest->schemas);
     for (unsigned i = 0; code == ERR_OK && i < count; i++) {
         struct name n = {.given = "*", .schema = {"*", false}};
-        bool matched = everything;
         if (!everything)
             code = parse_name(p, p->options->names[i], &n, err);
-        for (unsigned k = 0; code == ERR_OK && k < p->schema_count; k++) {
-            const struct catalog_schema *s = &p->schemas[k];
-            if (!name_part_matches(&n.schema, s->name) || is_excluded(p, s->name, NULL))
-                continue;
-            unsigned before = p->found_count + p->objects->count;
-            code = take_from_schema(p, &n, s->name, &matched, err);
-            if (!n.table.text || p->found_count + p->objects->count > before)
-                add_schema(p, s);
-            if (code == ERR_OK && !n.table.text)
-                code = take_programs(p, s->name, err);
-            if (code == ERR_OK && !n.table.text && p->whole_count < p->schema_count)
-                p->whole[p->whole_count++] = s->name;
-        }
-        if (code == ERR_OK && !matched)
-            code =
-                err_set(err, ERR_NOT_FOUND, "dump %s: %s has no such %s that this account can see", n.given,
-                        db_target(p->conn), n.table.text ? "table, view or sequence" : "database");
+        if (code == ERR_OK)
+            code = resolve_name(p, &n, err);
     }
     return code;
+}
+
+/* Whether the databases are empty indeed, as far as the account's privileges tell. */
+static enum err_code sees_all(const struct planner *p, bool *sees, struct err *err)
+{
+    struct grants *grants = NULL;
+    enum err_code code = grants_read(p->conn, &grants, err);
+    *sees = code == ERR_OK;
+    for (unsigned i = 0; *sees && i < p->whole_count; i++)
+        *sees = grants_have(grants, PRIV_SELECT, p->whole[i], NULL);
+    grants_free(grants);
+    return code;
+}
+
+/* An archive without anything would pass for a backup, and be proved as one. */
+static enum err_code check_not_empty(const struct planner *p, struct err *err)
+{
+    bool everything = p->options->all_databases, sees = false;
+    if (p->kept > 0)
+        return ERR_OK;
+    if (p->left_out > 0)
+        return err_set(err, ERR_REFUSED, "dump --all-databases: --exclude leaves out all that there is");
+    enum err_code code = everything ? ERR_OK : sees_all(p, &sees, err);
+    if (code != ERR_OK || sees)
+        return code;
+    return err_set(err, ERR_REFUSED,
+                   "dump %s: there is nothing on %s that this account can see; it takes SELECT on what is to "
+                   "be dumped (SHOW GRANTS tells what it has)",
+                   everything ? "--all-databases" : p->options->names[0], db_target(p->conn));
 }
 
 static enum err_code read_server(struct planner *p, struct err *err)
@@ -382,6 +460,8 @@ enum err_code plan_make(const struct run *run, struct db_conn *c, const struct d
     enum err_code code = read_server(&p, err);
     if (code == ERR_OK)
         code = resolve(&p, err);
+    if (code == ERR_OK)
+        code = check_not_empty(&p, err);
     if (code == ERR_OK)
         code = describe_all(&p, out, err);
     if (code == ERR_OK)

@@ -22,8 +22,9 @@ struct plan {
 /* Fills manifest->server, schemas, tables, objects and warnings, and out.  A whole database brings all that
  * it holds; a name within one brings tables, views and sequences, and with a table what belongs to it: its
  * triggers and the sequences from which its columns take defaults.  ERR_NOT_FOUND for a name that matches
- * nothing.  ERR_DB_DENIED: all is there but the definitions that this account may not see (objects.h) and the
- * warnings about tables and objects. */
+ * nothing, ERR_REFUSED for one of which --exclude leaves nothing, and when nothing at all can be seen.
+ * ERR_DB_DENIED: all is there but the definitions that this account may not see (objects.h) and the warnings
+ * about tables and objects. */
 enum err_code plan_make(const struct run *run, struct db_conn *c, const struct dump_options *options,
                         struct manifest *manifest, struct plan *out, struct err *err);
 void plan_free(struct plan *p);

@@ -40,14 +40,16 @@ enum err_code point_claim_check(const struct point *p, const struct point_reques
     if (p->state == POINT_COMPLETE)
         return ERR_OK;
     enum process_life life = process_life_of(p->owner);
+    char who[PROCESS_TEXT_BYTES];
     if (life == PROCESS_ALIVE)
-        return err_set(err, ERR_LOCKED, "another run is making the point '%s' (%s)", p->name, p->owner);
+        return err_set(err, ERR_LOCKED, "another run is making the point '%s' (%s)", p->name,
+                       process_describe(p->owner, who));
     if (life == PROCESS_ELSEWHERE && !r->take_over)
         return err_set(err, ERR_LOCKED,
                        "a run that cannot be seen from here (other host, boot, container or account) was "
                        "making the point '%s' (%s); if it is"
                        " dead, --resume goes on with what it did",
-                       p->name, p->owner);
+                       p->name, process_describe(p->owner, who));
     return ERR_OK;
 }
 

@@ -55,14 +55,16 @@ static enum err_code check_complete(const struct run *run, const struct point_st
 static enum err_code check_unfinished(const struct point *p, bool force, struct err *err)
 {
     enum process_life life = process_life_of(p->owner);
+    char who[PROCESS_TEXT_BYTES];
     if (life == PROCESS_ALIVE)
-        return err_set(err, ERR_LOCKED, "a run is making the point '%s' (%s)", p->name, p->owner);
+        return err_set(err, ERR_LOCKED, "a run is making the point '%s' (%s)", p->name,
+                       process_describe(p->owner, who));
     if (life == PROCESS_ELSEWHERE && !force)
         return err_set(err, ERR_LOCKED,
                        "a run that cannot be seen from here (other host, boot, container or account) was "
                        "making the point '%s' (%s); if it is"
                        " dead, --force deletes it",
-                       p->name, p->owner);
+                       p->name, process_describe(p->owner, who));
     return ERR_OK;
 }
 

@@ -66,16 +66,17 @@ static void take_archives(const struct objects *objects, struct prune_plan *p)
     qsort(p->archives, p->count, sizeof *p->archives, compare_archives);
 }
 
-/* ERR_OK with *readable false for an archive that is damaged or of a newer format; an error when that could
- * not be found out. */
-static enum err_code look_at(struct store *store, const char *name, bool *readable, struct err *err)
+/* *fate: PRUNE_KEEP; PRUNE_EMPTY without a table or object; PRUNE_UNREADABLE for an archive that is damaged
+ * or of a newer format; an error when that could not be found out. */
+static enum err_code look_at(struct store *store, const char *name, enum prune_fate *fate, struct err *err)
 {
     struct source *source = NULL;
     struct manifest *m = NULL;
     enum err_code code = store_open(store, name, &source, err);
     if (code == ERR_OK)
         code = archive_read_manifest(source, &m, err);
-    *readable = code == ERR_OK;
+    bool empty = m && m->table_count == 0 && m->object_count == 0;
+    *fate = code != ERR_OK ? PRUNE_UNREADABLE : empty ? PRUNE_EMPTY : PRUNE_KEEP;
     manifest_free(m);
     source_free(source);
     return code == ERR_DAMAGED || code == ERR_REFUSED ? ERR_OK : code;
@@ -95,31 +96,54 @@ static bool is_asked_for(const struct prune_options *o, const char *label)
 }
 
 /* The newest that can be read of those of a label that would go with their points stays. */
-static enum err_code spare_one(struct store *store, const char *label, struct prune_plan *p, struct err *err)
+static enum err_code spare_one(struct store *store, const char *label, struct prune_plan *p, bool *spared,
+                               struct err *err)
 {
-    bool readable = false;
-    for (size_t i = p->count; i-- > 0 && !readable;) {
+    enum prune_fate fate;
+    *spared = false;
+    for (size_t i = p->count; i-- > 0 && !*spared;) {
         struct prune_archive *a = &p->archives[i];
         if (strcmp(a->label, label) != 0 || a->fate != PRUNE_EXPIRES)
             continue;
-        if (look_at(store, a->name, &readable, err) != ERR_OK)
+        if (look_at(store, a->name, &fate, err) != ERR_OK)
             return err_wrap(err, "look at %s", a->name);
-        if (readable)
+        *spared = fate == PRUNE_KEEP;
+        if (*spared)
             a->fate = PRUNE_SPARED;
     }
     return ERR_OK;
 }
 
-/* From the newest to the oldest of one label: finds keep_last readable ones (one when no archive is to be
- * removed), and removes what is older. */
+/* What becomes of one that is older than those that are kept. */
+static enum prune_fate fate_of_older(const struct prune_options *options, const char *label, const char *name)
+{
+    if (options->keep_last == 0 || !is_asked_for(options, label))
+        return PRUNE_KEEP;
+    return is_among(options->pinned, options->pinned_count, name) ? PRUNE_PINNED : PRUNE_REMOVE;
+}
+
+/* No archive of the label holds anything: then empty ones count as others do. */
+static void judge_empty(const char *label, const struct prune_options *options, unsigned wanted,
+                        struct prune_plan *p)
+{
+    unsigned kept = 0;
+    for (size_t i = p->count; i-- > 0;) {
+        struct prune_archive *a = &p->archives[i];
+        if (strcmp(a->label, label) == 0 && a->fate == PRUNE_EMPTY)
+            a->fate = kept++ < wanted ? PRUNE_KEEP : fate_of_older(options, label, a->name);
+    }
+}
+
+/* From the newest to the oldest of one label: finds keep_last readable ones that hold something (one when no
+ * archive is to be removed), and removes what is older. */
 static enum err_code judge_label(const struct run *run, struct store *store, const char *label,
                                  const struct prune_options *options, struct prune_plan *p, struct err *err)
 {
     bool removes = options->keep_last > 0 && is_asked_for(options, label);
+    bool spared;
     unsigned kept = 0, wanted = removes ? options->keep_last : 1;
     for (size_t i = p->count; i-- > 0;) {
         struct prune_archive *a = &p->archives[i];
-        bool readable;
         if (strcmp(a->label, label) != 0)
             continue;
         if (is_among(options->expiring, options->expiring_count, a->name)) {
@@ -127,19 +151,22 @@ static enum err_code judge_label(const struct run *run, struct store *store, con
             continue;
         }
         if (kept == wanted) {
-            bool pinned = is_among(options->pinned, options->pinned_count, a->name);
-            a->fate = !removes ? PRUNE_KEEP : pinned ? PRUNE_PINNED : PRUNE_REMOVE;
+            a->fate = fate_of_older(options, label, a->name);
             continue;
         }
         enum err_code code = cancel_check(run->cancel, err);
         if (code == ERR_OK)
-            code = look_at(store, a->name, &readable, err);
+            code = look_at(store, a->name, &a->fate, err);
         if (code != ERR_OK)
             return err_wrap(err, "look at %s", a->name);
-        a->fate = readable ? PRUNE_KEEP : PRUNE_UNREADABLE;
-        kept += readable;
+        kept += a->fate == PRUNE_KEEP;
     }
-    return kept ? ERR_OK : spare_one(store, label, p, err);
+    if (kept)
+        return ERR_OK;
+    enum err_code code = spare_one(store, label, p, &spared, err);
+    if (code == ERR_OK && !spared)
+        judge_empty(label, options, wanted, p);
+    return code;
 }
 
 static bool has_expiring(const struct prune_options *o, const struct prune_plan *p, const char *label)

@@ -2,11 +2,11 @@
  * Retention: which archives of a store are no longer wanted, and their removal with all that belongs to them.
  *
  * Archives are grouped by the label in their name.  Of each label the newest keep_last that can be read stay,
- * and so do unreadable ones among them: a damaged archive never counts as one of those that are kept, and the
- * newest readable one of a label is never removed.  Archives that go with their recovery points do not count
- * either, and the last readable one of a label stays when its point goes.  What a recovery point goes back to
- * stays too.  All objects are left alone whose name is neither an archive's nor a companion's, to the last
- * letter.
+ * and so do unreadable ones among them: a damaged archive never counts as one of those that are kept, nor
+ * does one that holds neither a table nor another object while others of the label do, and the newest
+ * readable one of a label is never removed.  Archives that go with their recovery points do not count either,
+ * and the last readable one of a label stays when its point goes.  What a recovery point goes back to stays
+ * too.  All objects are left alone whose name is neither an archive's nor a companion's, to the last letter.
  *
  * The caller holds the store's lock and uses all this from one thread.
  */
@@ -29,6 +29,7 @@ struct prune_options {
 enum prune_fate {
     PRUNE_KEEP, /* one of the newest of its label, or not asked for */
     PRUNE_UNREADABLE /* kept, and not counted as one of the newest */,
+    PRUNE_EMPTY,   /* the same: it holds nothing, and another of its label does */
     PRUNE_PINNED,  /* kept, though it is older than the newest */
     PRUNE_EXPIRES, /* goes with its recovery point, and is not counted as one of the newest */
     PRUNE_SPARED,  /* its point goes, but no other of its label can be read */

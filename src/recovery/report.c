@@ -407,8 +407,10 @@ enum err_code report_store(const struct rollback_result *r, struct store *points
     struct json_out j;
     *html = *json = NULL;
     clock_format_compact(r->steps.started_ms, stamp);
-    char *page = xasprintf("%s~rollback-%s.html", r->point->name, stamp);
-    char *object = xasprintf("%s~rollback-%s.json", r->point->name, stamp);
+    /* Two may begin within a second: "20260101T120000.042Z". */
+    char *base = xasprintf("%s~rollback-%.*s.%03uZ", r->point->name, (int)strcspn(stamp, "Z"), stamp,
+                           (unsigned)(r->steps.started_ms % 1000));
+    char *page = xasprintf("%s.html", base), *object = xasprintf("%s.json", base);
     buf_init(&text, REPORT_MAX_BYTES);
     enum err_code code = report_html(r, &text, err);
     if (code == ERR_OK)
@@ -423,6 +425,7 @@ enum err_code report_store(const struct rollback_result *r, struct store *points
     if (code == ERR_OK)
         code = store_one(points, object, &text, json, err);
     buf_free(&text);
+    free(base);
     free(page);
     free(object);
     return code;

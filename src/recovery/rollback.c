@@ -289,7 +289,7 @@ static enum err_code restore(struct rollback *r, struct err *err)
         code = fault_point("rollback_restored", ERR_DB, err);
     if (code == ERR_TIMEOUT || code == ERR_DB_LOST)
         err_hint(err, "; the same rollback again goes on by itself");
-    r->out->done = r->out->restore.swapped;
+    r->out->done = r->out->restore.swapped || (code == ERR_OK && !q->dry_run); /* all may be there already */
     return code;
 }
 

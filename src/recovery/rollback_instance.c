@@ -44,15 +44,16 @@ static enum err_code check_owner(const struct by_instance *b, const struct rollb
                                  struct err *err)
 {
     enum process_life life = *j->owner ? process_life_of(j->owner) : PROCESS_DEAD;
+    char who[PROCESS_TEXT_BYTES];
     if (life == PROCESS_ALIVE)
         return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", b->r->out->point->name,
-                       j->owner);
+                       process_describe(j->owner, who));
     if (life == PROCESS_ELSEWHERE)
         log_warn(b->r->run->log,
                  "a run that cannot be seen from here (other host, boot, container or account) rolled back "
                  "to '%s' (%s): going on"
                  " with what it did",
-                 b->r->out->point->name, j->owner);
+                 b->r->out->point->name, process_describe(j->owner, who));
     return ERR_OK;
 }
 

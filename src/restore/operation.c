@@ -124,3 +124,32 @@ void definition_describe(const struct definition *d, struct buf *out)
         buf_putn(out, *kind == '_' ? " " : kind, 1);
     buf_putf(out, " %s.%s", d->object.schema, d->object.name);
 }
+
+/* Longer lists are cut: what is read before a decision must be readable. */
+#define NAMES_TOLD 5
+
+static bool is_told(const struct exchange *x, bool outgoing)
+{
+    return x->kind == EXCHANGE_TABLE && (!outgoing || x->outgoing_schema);
+}
+
+unsigned operation_count_tables(const struct operation *op, bool outgoing)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < op->exchange_count; i++)
+        count += is_told(&op->exchanges[i], outgoing);
+    return count;
+}
+
+void operation_name_tables(const struct operation *op, bool outgoing, struct buf *out)
+{
+    unsigned count = operation_count_tables(op, outgoing), told = 0;
+    unsigned most = count <= NAMES_TOLD + 1 ? count : NAMES_TOLD; /* "and 1 more" is no shorter than a name */
+    for (unsigned i = 0; i < op->exchange_count && told < most; i++) {
+        const struct exchange *x = &op->exchanges[i];
+        if (is_told(x, outgoing))
+            buf_putf(out, "%s%s.%s", told++ ? ", " : "", x->schema, x->name);
+    }
+    if (told < count)
+        buf_putf(out, " and %u more", count - told);
+}

@@ -168,6 +168,10 @@ bool exchange_is_late(const struct exchange *x);
 int operation_find(const struct operation *op, const char *schema, const char *name);
 /* Whether a definition is a trigger of an exchanged table. */
 bool definition_is_of(const struct definition *d, const struct exchange *x);
+/* How many of the exchanges are of tables; outgoing: only where one is there now.  Their names: "shop.orders,
+ * shop.items and 57 more". */
+unsigned operation_count_tables(const struct operation *op, bool outgoing);
+void operation_name_tables(const struct operation *op, bool outgoing, struct buf *out);
 /* "trigger shop.orders_log" */
 void definition_describe(const struct definition *d, struct buf *out);
 

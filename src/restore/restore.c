@@ -10,6 +10,7 @@
 #include "restore/objects.h"
 #include "restore/owner.h"
 #include "restore/preflight.h"
+#include "restore/schemas.h"
 #include "restore/stage.h"
 #include "restore/swap.h"
 #include "restore/swap_plan.h"
@@ -97,6 +98,20 @@ static enum err_code check_given_names(const struct restore_options *o, const st
     return ERR_OK;
 }
 
+static enum err_code check_given_exists(struct restore *r, const char *schema, const char *option,
+                                        struct err *err)
+{
+    struct schema_defaults is = {.charset = NULL};
+    enum err_code code = schema ? schemas_read(r->control, r->arena, schema, &is, err) : ERR_OK;
+    if (schema && code == ERR_OK && !is.charset)
+        code =
+            err_set(err, ERR_NOT_FOUND,
+                    "restore: %s names the database %s, and %s has none that this account can see; make it, "
+                    "or leave the option away",
+                    option, schema, db_target(r->control));
+    return code;
+}
+
 static const char *definer_wish(const struct restore_options *o, struct restore *r)
 {
     if (o->definer.choice == DEFINER_KEEP)
@@ -137,6 +152,10 @@ static enum err_code make_operation(struct restore *r, struct err *err)
     const struct restore_options *o = r->options;
     struct targets *t = &r->targets;
     enum err_code code = check_given_names(o, t, err);
+    if (code == ERR_OK)
+        code = check_given_exists(r, o->staging_schema, "--staging-schema", err);
+    if (code == ERR_OK)
+        code = check_given_exists(r, o->undo_schema, "--undo-schema", err);
     if (code != ERR_OK)
         return code;
     operation_make_id(r->run, r->op.id);
@@ -307,6 +326,23 @@ static enum err_code prepare(struct restore *r, struct err *err)
     return code == ERR_OK ? check_given_schema(r, o->undo_schema, err) : code;
 }
 
+/* Dropping what is there has no way back: it is named first. */
+static enum err_code confirm_drop(struct restore *r, struct err *err)
+{
+    const struct restore_options *o = r->options;
+    unsigned count = operation_count_tables(&r->op, true);
+    struct buf text;
+    if (!o->confirm || !r->op.drop_old || count == 0)
+        return ERR_OK;
+    buf_init(&text, ERR_TEXT_BYTES);
+    buf_putf(&text, "--if-exists drop removes %u table%s that %s on %s now, without a way back: ", count,
+             count == 1 ? "" : "s", count == 1 ? "is" : "are", db_target(r->control));
+    operation_name_tables(&r->op, true, &text);
+    enum err_code code = o->confirm(o->confirm_arg, buf_cstr(&text), err);
+    buf_free(&text);
+    return code;
+}
+
 static enum err_code begin(struct restore *r, struct err *err)
 {
     enum err_code code = takeover_lock(r->control, &r->op, 0, err);
@@ -410,6 +446,8 @@ static enum err_code restore_fresh(struct restore *r, struct restore_result *res
     enum err_code code = prepare(r, err);
     if (code == ERR_OK && r->options->dry_run)
         return tell_plan(r, result);
+    if (code == ERR_OK)
+        code = confirm_drop(r, err);
     if (code == ERR_OK)
         code = begin(r, err);
     if (code == ERR_OK)

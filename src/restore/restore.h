@@ -11,6 +11,9 @@
 #include "db/conn.h"
 #include "db/create.h"
 
+/* Asks whoever decides: what is about to be done, as a sentence without its end.  ERR_REFUSED: it is not. */
+typedef enum err_code restore_confirm_fn(void *arg, const char *what, struct err *err);
+
 enum if_exists { IF_EXISTS_SWAP, IF_EXISTS_FAIL, IF_EXISTS_DROP };
 
 struct restore_options {
@@ -33,10 +36,13 @@ struct restore_options {
     const char *const *map_collations;        /* "OLD=NEW" */
     unsigned map_collation_count;
     const char *archive_name; /* for the journal */
+    /* Asked before IF_EXISTS_DROP begins to work where a table is there; NULL: not asked. */
+    restore_confirm_fn *confirm;
+    void *confirm_arg;
 };
 
 struct restore_result {
-    char restore_id[40];
+    char restore_id[40]; /* "": there is none, for nothing was changed */
     unsigned tables;
     unsigned objects; /* sequences, triggers, views, programs and events that are as the archive says */
     uint64_t rows;
@@ -66,6 +72,8 @@ struct undo_options {
     bool assume_no_outside_fks;
     bool include_referencing;
     bool dry_run;
+    restore_confirm_fn *confirm; /* asked when restore_id is NULL, before anything changes; NULL: not asked */
+    void *confirm_arg;
 };
 
 /* One rename back; itself undoable under result->restore_id. */
@@ -78,14 +86,17 @@ struct undo_entry {
     char state[16];      /* "loading", "verified", "swapped", "undone" */
     char swapped_at[32]; /* ISO time or "" */
     char *archive;       /* name or id that was undone */
-    char *tables;        /* "a.b, a.c" */
+    char **tables;       /* "a.b" */
     unsigned table_count;
-    char *objects; /* "sequence a.s, trigger a.b"; what else the operation put in place or removed */
+    char **objects; /* "sequence a.s", "trigger a.b": what else the operation put in place or removed */
     unsigned object_count;
     bool unfinished;     /* swapped, but not all that is behind the swap is done */
     uint64_t undo_bytes; /* data that purge would free */
     bool purgeable;      /* older than the protected time */
 };
+
+/* ERR_DB_DENIED, with the GRANT that is missing, for an account that cannot see what undo works on. */
+enum err_code undo_check_sight(const struct run *run, const struct db_params *db, struct err *err);
 
 /* Caller frees with undo_list_free. Newest first. */
 enum err_code undo_list(const struct run *run, const struct db_params *db, struct undo_entry **entries,

@@ -192,7 +192,9 @@ enum err_code restoring_swap(struct restore *r, struct operation *op, struct err
 
 void restoring_report(const struct operation *op, struct restore_result *result)
 {
-    snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
+    bool nothing = changed_nothing(op);
+    if (!nothing)
+        snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
     for (unsigned i = 0; i < op->exchange_count; i++) {
         result->tables += op->exchanges[i].kind == EXCHANGE_TABLE;
         result->objects += op->exchanges[i].kind == EXCHANGE_SEQUENCE;
@@ -201,6 +203,6 @@ void restoring_report(const struct operation *op, struct restore_result *result)
         result->objects += op->made[i].text != NULL;
     result->rows = op->rows;
     result->verified = op->verified;
-    result->swapped = op->swapped;
+    result->swapped = op->swapped && !nothing;
     result->unfinished = op->unfinished;
 }

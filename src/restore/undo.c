@@ -71,7 +71,8 @@ enum err_code undoing_find(struct undo *u, const char *id, struct operation **ou
         return err_set(err, ERR_NOT_FOUND,
                        "undo %s: %s knows no such restore; `dbsafe undo --list` shows them", id,
                        db_target(u->control));
-    return err_set(err, ERR_NOT_FOUND, "undo: there is nothing to put back on %s", db_target(u->control));
+    return err_set(err, ERR_NOT_FOUND, "undo: there is nothing to put back on %s that this account can see",
+                   db_target(u->control));
 }
 
 /* A new control connection after a cancellation or loss. */
@@ -274,9 +275,12 @@ static enum err_code clear_unswapped(struct undo *u, struct operation *op, struc
 {
     if (owner_is_alive(op))
         return err_set(err, ERR_LOCKED, "undo %s: it is still running on this host", op->id);
-    snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
-    if (u->options->dry_run)
+    if (u->options->dry_run) {
+        log_info(u->run->log, "%s %s was never swapped: would remove its staging",
+                 op->is_undo ? "undo" : "restore", op->id);
         return ERR_OK;
+    }
+    snprintf(result->restore_id, sizeof result->restore_id, "%s", op->id);
     enum err_code code = take_over(u, op, err);
     if (code == ERR_OK && op->swapped)
         return err_set(err, ERR_LOCKED, "undo %s: it was swapped at this very moment; run undo again",
@@ -485,6 +489,40 @@ static enum err_code settle_dead_undos(struct undo *u, const char *id, struct re
     return ERR_OK;
 }
 
+/* What is newer and was never swapped is not what is undone, though it may be what the person has in mind. */
+static void put_newer(const struct undo *u, const struct operation *old, struct buf *text)
+{
+    const struct operation *newest = &u->ops[u->op_count - 1];
+    if (newest != old && !newest->swapped && !newest->is_undo)
+        buf_putf(text, "; the newer restore %s was never swapped, `dbsafe undo %s` clears it away",
+                 newest->id, newest->id);
+}
+
+/* Says what is undone, and asks when the person has not named it. */
+static enum err_code announce(struct undo *u, const struct operation *old, struct err *err)
+{
+    const struct undo_options *o = u->options;
+    char swapped_at[CLOCK_ISO_BYTES] = "at an unknown time";
+    struct buf text;
+    buf_init(&text, ERR_TEXT_BYTES);
+    if (old->swapped_ms)
+        clock_format_iso(old->swapped_ms, swapped_at);
+    buf_putf(&text, "%s %s %s%s%s, swapped %s: ", o->dry_run ? "would undo" : "undoing",
+             old->is_undo ? "undo" : "restore", old->id, *old->archive ? " of " : "", old->archive,
+             swapped_at);
+    operation_name_tables(old, false, &text);
+    if (operation_count_tables(old, false) == 0)
+        buf_putf(&text, "no tables, %u other objects", old->made_count);
+    if (!o->restore_id)
+        put_newer(u, old, &text);
+    log_info(u->run->log, "%s", buf_cstr(&text));
+    enum err_code code = o->restore_id || o->dry_run || !o->confirm
+                             ? ERR_OK
+                             : o->confirm(o->confirm_arg, buf_cstr(&text), err);
+    buf_free(&text);
+    return code;
+}
+
 static void tell_plan(const struct undo *u, const struct operation *op)
 {
     for (unsigned i = 0; i < op->exchange_count; i++) {
@@ -506,6 +544,8 @@ static enum err_code undo_found(struct undo *u, struct operation *old, struct re
         code = plan_back(u, old, &op, err);
     if (code == ERR_OK)
         code = plan_steps_back(u, old, &op, err);
+    if (code == ERR_OK)
+        code = announce(u, old, err);
     if (code != ERR_OK)
         return code;
     if (u->options->dry_run)
@@ -513,6 +553,8 @@ static enum err_code undo_found(struct undo *u, struct operation *old, struct re
     else
         code = swap_back(u, old, &op, err);
     report(&op, result);
+    if (u->options->dry_run)
+        result->restore_id[0] = '\0';
     return code;
 }
 
@@ -523,6 +565,7 @@ enum err_code undo_run(const struct run *run, const struct db_params *db, const 
     struct operation *old = NULL;
     *result = (struct restore_result){0};
     bool finished = false;
+    struct err blind;
     enum err_code code = undoing_open(&u, run, db, options, err);
     if (code == ERR_OK && !options->dry_run)
         code = remains_sweep(u.control, err);
@@ -530,6 +573,8 @@ enum err_code undo_run(const struct run *run, const struct db_params *db, const 
         code = settle_dead_undos(&u, options->restore_id, result, &finished, err);
     if (code == ERR_OK && !finished)
         code = undoing_find(&u, options->restore_id, &old, err);
+    if (code == ERR_NOT_FOUND && undoing_check_sight(&u, &blind) == ERR_DB_DENIED)
+        code = err_copy(err, &blind);
     if (code == ERR_OK && !finished)
         code = undo_found(&u, old, result, err);
     undoing_close(&u);

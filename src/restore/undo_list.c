@@ -3,6 +3,7 @@
 
 #include "core/mem.h"
 #include "db/catalog.h"
+#include "db/grants.h"
 #include "restore/journal_plan.h"
 #include "restore/takeover.h"
 
@@ -11,8 +12,8 @@
 #include <string.h>
 
 /* Undo data is never deleted before this. */
-#define PROTECTED_MS    ((int64_t)48 * 3600 * 1000)
-#define NAMES_MAX_BYTES ((size_t)1 << 20)
+#define PROTECTED_MS   ((int64_t)48 * 3600 * 1000)
+#define NAME_MAX_BYTES 1024
 /* Error numbers of the server. */
 #define NO_SUCH_TABLE  1146
 #define NO_SUCH_SCHEMA 1049
@@ -53,37 +54,32 @@ static bool is_purgeable(const struct undo *u, const struct operation *op)
     return is_old(u, op) && (!is_unfinished(op) || undoing_was_undone(u, op));
 }
 
-/* "a.b, a.c" of the tables; "sequence a.s, trigger a.t" of all else. */
-static void name_contents(const struct operation *op, struct undo_entry *e, struct buf *tables,
-                          struct buf *objects)
+static void name_contents(const struct operation *op, struct undo_entry *e)
 {
+    e->tables = xcalloc(op->exchange_count + 1, sizeof *e->tables);
+    e->objects = xcalloc((size_t)op->exchange_count + op->made_count + 1, sizeof *e->objects);
     for (unsigned i = 0; i < op->exchange_count; i++) {
         const struct exchange *x = &op->exchanges[i];
-        bool table = x->kind == EXCHANGE_TABLE;
-        struct buf *out = table ? tables : objects;
-        buf_addf(out, NULL, "%s%s%s.%s", out->len ? ", " : "", table ? "" : "sequence ", x->schema, x->name);
-        e->table_count += table;
-        e->object_count += !table;
+        if (x->kind == EXCHANGE_TABLE)
+            e->tables[e->table_count++] = xasprintf("%s.%s", x->schema, x->name);
+        else
+            e->objects[e->object_count++] = xasprintf("sequence %s.%s", x->schema, x->name);
     }
     for (unsigned i = 0; i < op->made_count; i++) {
         struct buf name;
-        buf_init(&name, 1024);
+        buf_init(&name, NAME_MAX_BYTES);
         definition_describe(&op->made[i], &name);
-        buf_addf(objects, NULL, "%s%s", objects->len ? ", " : "", buf_cstr(&name));
+        e->objects[e->object_count++] = xstrdup(buf_cstr(&name));
         buf_free(&name);
-        e->object_count++;
     }
 }
 
 static enum err_code fill_entry(struct undo *u, struct operation *op, struct undo_entry *e, struct err *err)
 {
-    struct buf tables, objects;
     enum err_code code = journal_read_plan(u->control, u->arena, op, err);
     if (code != ERR_OK)
         return code;
-    buf_init(&tables, NAMES_MAX_BYTES);
-    buf_init(&objects, NAMES_MAX_BYTES);
-    name_contents(op, e, &tables, &objects);
+    name_contents(op, e);
     snprintf(e->restore_id, sizeof e->restore_id, "%s", op->id);
     snprintf(e->kind, sizeof e->kind, "%s", op->is_undo ? "undo" : "restore");
     enum operation_state state = undoing_was_undone(u, op) ? OPERATION_UNDONE
@@ -93,14 +89,34 @@ static enum err_code fill_entry(struct undo *u, struct operation *op, struct und
     if (op->swapped_ms)
         clock_format_iso(op->swapped_ms, e->swapped_at);
     e->archive = xstrdup(op->archive);
-    e->tables = xstrdup(buf_cstr(&tables));
-    e->objects = xstrdup(buf_cstr(&objects));
     e->unfinished = is_unfinished(op) && state == OPERATION_SWAPPED;
     e->undo_bytes = kept_bytes(u, op);
     e->purgeable = is_purgeable(u, op);
-    buf_free(&tables);
-    buf_free(&objects);
     return ERR_OK;
+}
+
+enum err_code undoing_check_sight(struct undo *u, struct err *err)
+{
+    struct grants *grants = NULL;
+    enum err_code code = grants_read(u->control, &grants, err);
+    const char *account = code == ERR_OK ? grants_account(grants) : "";
+    if (code == ERR_OK && !grants_have(grants, PRIV_SELECT, "dbsafe_undo_1", NULL))
+        code = err_set(err, ERR_DB_DENIED,
+                       "undo: what can be undone on %s is kept in databases named dbsafe_..., which this "
+                       "account cannot see: GRANT ALL ON `dbsafe\\_%%`.* TO %s",
+                       db_target(u->control), *account ? account : "...");
+    grants_free(grants);
+    return code;
+}
+
+enum err_code undo_check_sight(const struct run *run, const struct db_params *db, struct err *err)
+{
+    struct undo u;
+    enum err_code code = undoing_open(&u, run, db, NULL, err);
+    if (code == ERR_OK)
+        code = undoing_check_sight(&u, err);
+    undoing_close(&u);
+    return code;
 }
 
 enum err_code undo_list(const struct run *run, const struct db_params *db, struct undo_entry **entries,
@@ -124,12 +140,19 @@ enum err_code undo_list(const struct run *run, const struct db_params *db, struc
     return code;
 }
 
+static void names_free(char **names, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
 void undo_list_free(struct undo_entry *entries, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         free(entries[i].archive);
-        free(entries[i].tables);
-        free(entries[i].objects);
+        names_free(entries[i].tables, entries[i].table_count);
+        names_free(entries[i].objects, entries[i].object_count);
     }
     free(entries);
 }

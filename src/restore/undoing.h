@@ -28,6 +28,8 @@ void undoing_close(struct undo *u);
 bool undoing_was_undone(const struct undo *u, const struct operation *op);
 /* The one of this id; NULL: the newest that was swapped and not undone.  ERR_NOT_FOUND. */
 enum err_code undoing_find(struct undo *u, const char *id, struct operation **out, struct err *err);
+/* ERR_DB_DENIED, with the GRANT, when the account could not see any operation. */
+enum err_code undoing_check_sight(struct undo *u, struct err *err);
 /* How long the connections of a run that died may take to end. */
 #define UNDO_LOCK_WAIT_S 5
 

@@ -98,6 +98,19 @@ class WithServer(TestCase):
     def setUp(self):
         self.server.load_chatbot(200)
 
+    def test_no_folder_to_write_to(self):
+        """What is looked for is not found; where something is to go is storage."""
+        s = self.server
+        self.assertIn("/nonexistent", s.dbsafe("dump", "glpi_select", "-o", "/nonexistent/x.tar", check=5).err)
+        for command in (["list"], ["prune"], ["point", "list"], ["show", "latest"]):
+            self.assertIn("not mounted", s.dbsafe(*command, "--store", s.folder / "no_store", check=11).err)
+
+    def test_no_archive_of_a_label(self):
+        s = self.server
+        store = s.folder / "labels"
+        s.dbsafe("dump", "glpi_select.chatbot_users", "--store", store, "--label", "one")
+        self.assertIn("no archive with the label two in ", s.dbsafe("list", "--store", store, "--label", "two").err)
+
     def test_wrong_password(self):
         path = self.server.folder / "wrong.cnf"
         path.write_text(f"[client]\nuser=root\npassword=wrong-one\nsocket={self.server.socket}\n")

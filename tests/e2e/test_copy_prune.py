@@ -206,6 +206,23 @@ class Prune(TestCase):
         self.assertIn(bad[0], result.err)
         self.assertEqual(names(self.store), good[1:] + bad)
 
+    def test_empty_archives_do_not_count_beside_others(self):
+        """They are no way back."""
+        s = self.server
+        if not hasattr(type(self), "hollow"):
+            s.sql("CREATE DATABASE hollow")
+            type(self).hollow = Path(s.dbsafe("dump", "hollow", "--json").json["archive"]).read_bytes()
+        good = [self.put(day, "night") for day in (1, 2, 4)]
+        bad = [self.put(day, "night", self.hollow) for day in (3, 5, 6)]
+        result = self.prune("--keep-last", "1", "--yes")
+        self.assertIn(f"{bad[1]} holds nothing", result.err)
+        self.assertEqual(names(self.store), sorted(good[2:] + bad[1:]))
+        self.assertEqual(self.prune("--keep-last", "1", "--yes", "--json").json["removed"], [])
+        # where all of a label are empty they are what there is to keep
+        alone = [self.put(day, "hollow", self.hollow) for day in (1, 2, 3)]
+        self.prune("--keep-last", "2", "--label", "hollow", "--yes")
+        self.assertEqual(names(self.store), sorted(good[2:] + bad[1:] + alone[1:]))
+
     def test_leftovers_of_dead_runs(self):
         s = self.server
         running = s.dbsafe_start("dump", "glpi_select", "--store", self.store, env={"DBSAFE_FAULT": "kill:sink_commit"})

@@ -173,7 +173,10 @@ class Restored(WorldCase):
         s.dbsafe("undo", result["restore_id"])
         self.assertEqual(self.live(), "old")
         self.assertEqual(table_digests(s, "my_undo"), {})
-        self.restore("--staging-schema", "not_there", check=(4, 10, 11))
+        for option in ("--staging-schema", "--undo-schema"):
+            for more in ((), ("--dry-run",)):
+                self.assertIn(f"{option} names the database not_there", self.restore(option, "not_there", *more, check=11).err)
+            s.dbsafe("doctor", self.archive, option, "not_there", check=11)
         self.assertEqual(self.live(), "old")
         # a failed restore leaves nothing of its own in them
         self.restore("--staging-schema", "my_stage", check=7, env={"DBSAFE_FAULT": "fail:stage_verify"})

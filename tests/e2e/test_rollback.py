@@ -356,7 +356,7 @@ class Report(RollbackCase):
         result = self.rollback("--yes", "--json", "--report", own).json
         kept = self.reports()
         self.assertEqual([Path(result["report"]["html"]).name, Path(result["report"]["json"]).name], kept)
-        self.assertRegex(kept[0], r"^p1~rollback-\d{8}T\d{6}Z\.html$")
+        self.assertRegex(kept[0], r"^p1~rollback-\d{8}T\d{6}\.\d{3}Z\.html$")
         text = (self.points / kept[0]).read_text()
         self.assertEqual(own.read_text(), text)
         stored = json.loads((self.points / kept[1]).read_text())

@@ -44,7 +44,7 @@ class OnS3(S3Case):
         result = self.dbsafe("rollback", "--point", "p1", "--yes", "--json").json
         self.assertEqual((result["verdict"], result["verified"]), ("done", True))
         self.assertEqual(table_digests(s, "glpi_select"), before)
-        self.assertRegex(result["report"]["html"], rf"^{self.store}/points/p1~rollback-\d{{8}}T\d{{6}}Z\.html$")
+        self.assertRegex(result["report"]["html"], rf"^{self.store}/points/p1~rollback-\d{{8}}T\d{{6}}\.\d{{3}}Z\.html$")
         self.assertIn(b"The tables are as they were", self.s3.get(self.bucket, result["report"]["html"].split(f"{self.bucket}/")[1]))
 
         self.dbsafe("point", "delete", "p1", "--yes", check=10)

@@ -167,6 +167,8 @@ static void lists_archives_a_damaged_one_too(void **state)
     assert_json_text(damaged, "created", "2025-01-01T00:00:00Z");
     assert_json_text(damaged, "label", "crm");
     assert_json_text(damaged, "state", "damaged");
+    assert_non_null(strstr(json_string_value(json_object_get(damaged, "reason")), DAMAGED));
+    assert_true(json_is_null(json_object_get(sound, "reason")));
     assert_json_text(damaged, "proof", "none");
     assert_true(json_is_null(json_object_get(damaged, "tables")));
     json_decref(root);
@@ -228,6 +230,10 @@ static void errors_are_told_once(void **state)
         {"dump --json db --label a.b", 2, "ERR_USAGE", "'a.b' is not a label"},
         {"dump --json db --label latest", 2, "ERR_USAGE", "'latest' is not a label"},
         {"dump --json db -o -", 2, "ERR_USAGE", "where --json would put its result"},
+        {"dump --json db --max-rate 50", 2, "ERR_USAGE", "bytes a second"},
+        {"point create --json p1 db --max-rate 50", 2, "ERR_USAGE", "bytes a second"},
+        {"doctor --json x.tar --rto 5", 2, "ERR_USAGE", "does nothing without --estimate"},
+        {"verify --json x.tar --drill-dir /tmp", 2, "ERR_USAGE", "does nothing without --drill"},
         {"dump --json db -o x --store %s", 2, "ERR_USAGE", "exclude each other"},
         {"dump --json db --bogus", 2, "ERR_USAGE", "unknown option '--bogus'"},
         {"dump --json db --password-file /nonexistent", 3, "ERR_CONFIG",
@@ -236,8 +242,6 @@ static void errors_are_told_once(void **state)
         {"list --json --config /nonexistent", 3, "ERR_CONFIG", "open the configuration file /nonexistent"},
         {"restore --json absent.dbsafe.tar --store /nonexistent", 11, "ERR_NOT_FOUND", "absent.dbsafe.tar"},
         {"restore --json --into a,b latest --store %s", 2, "ERR_USAGE", "'a' is not OLD=NEW"},
-        {"restore --json --if-exists drop latest --store %s", 10, "ERR_REFUSED", "give --yes"},
-        {"undo --json --purge", 10, "ERR_REFUSED", "there is no terminal to ask on; give --yes"},
         {"undo --json --purge --list", 2, "ERR_USAGE", "exclude each other"},
         {"undo --json --list 1", 2, "ERR_USAGE", "takes no RESTORE-ID"},
         {"show --json " DAMAGED " --store %s", 8, "ERR_DAMAGED", DAMAGED},

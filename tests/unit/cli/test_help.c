@@ -171,6 +171,11 @@ static void the_completion_script_works(void **state)
     completes(b, "dbsafe restore --no-", 2, " --no-verify --no-kill-blockers ");
     completes(b, "dbsafe restore --if-exists \"\"", 3, " swap fail drop ");
     completes(b, "dbsafe restore la", 2, "  ");
+    completes(b, "dbsafe point \"\"", 2, " create list show delete ");
+    completes(b, "dbsafe snapshot w", 2, " wait ");
+    completes(b, "dbsafe point show p", 3, "  ");
+    completes(b, "dbsafe point create --no-dr", 3, " --no-drill ");
+    completes(b, "dbsafe help comp", 2, " completion ");
 }
 
 int main(void)

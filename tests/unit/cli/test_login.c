@@ -16,6 +16,7 @@ struct fixture {
     struct run run;
     struct progress progress;
     int log_fd;
+    char *environment[1];
     struct cli cli;
 };
 
@@ -31,7 +32,7 @@ static int set_up(void **state)
                           .cancel = cancel_new(),
                           .clock = clock_system(),
                           .progress = &f->progress};
-    f->cli = (struct cli){.run = &f->run, .options = f->options};
+    f->cli = (struct cli){.run = &f->run, .options = f->options, .environment = f->environment};
     *state = f;
     return 0;
 }

@@ -71,6 +71,24 @@ static void threads(void **state)
     options_free(o);
 }
 
+/* Only what this command line says: a configuration file is for many commands. */
+static void what_does_nothing_is_refused(void **state)
+{
+    (void)state;
+    static const enum option_id ids[] = {OPTION_RTO, OPTION_REQUIRE_RTO};
+    struct err err;
+    struct options *o = options_new();
+    assert_ok(settings_check_needs(o, OPTION_ESTIMATE, ids, 2, &err), &err);
+    options_set(o, OPTION_RTO, ORIGIN_FILE, "rto", "5", NULL);
+    assert_ok(settings_check_needs(o, OPTION_ESTIMATE, ids, 2, &err), &err);
+    options_set(o, OPTION_RTO, ORIGIN_ARGUMENT, "--rto", "5", NULL);
+    assert_err(settings_check_needs(o, OPTION_ESTIMATE, ids, 2, &err), ERR_USAGE, &err);
+    assert_non_null(strstr(err.text, "--rto does nothing without --estimate"));
+    options_set(o, OPTION_ESTIMATE, ORIGIN_ARGUMENT, "--estimate", "yes", NULL);
+    assert_ok(settings_check_needs(o, OPTION_ESTIMATE, ids, 2, &err), &err);
+    options_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +96,7 @@ int main(void)
         cmocka_unit_test(into_counts_characters),
         cmocka_unit_test(into_refuses),
         cmocka_unit_test(threads),
+        cmocka_unit_test(what_does_nothing_is_refused),
     };
     return cmocka_run_group_tests_name("cli/settings", tests, NULL, NULL);
 }

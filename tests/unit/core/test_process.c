@@ -175,6 +175,15 @@ static int wait_for_the_end(void *arg)
     return 0;
 }
 
+static void people_read_pid_and_host(void **state)
+{
+    (void)state;
+    char out[PROCESS_TEXT_BYTES];
+    assert_string_equal(process_describe("db1 11111111-2222-3333-4444-555555555555/4026531836 4711 99", out),
+                        "process 4711 on db1");
+    assert_string_equal(process_describe("somebody", out), "somebody");
+}
+
 static void the_real_proc(void **state)
 {
     (void)state;
@@ -212,6 +221,7 @@ int main(void)
         TEST(what_proc_hides_is_not_dead),
         TEST(others_are_elsewhere),
         TEST(processes_are_written_and_read_back),
+        TEST(people_read_pid_and_host),
         TEST(the_real_proc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,7 +372,7 @@ static void bad_paths_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_err(sink_file_create(bad[i], &sink, &err), ERR_USAGE, &err);
     snprintf(path, sizeof path, "%s/missing/dump.tar", (char *)*state);
-    assert_err(sink_file_create(path, &sink, &err), ERR_NOT_FOUND, &err);
+    assert_err(sink_file_create(path, &sink, &err), ERR_STORAGE, &err);
 }
 
 static void a_long_file_name_has_a_temporary_one(void **state)

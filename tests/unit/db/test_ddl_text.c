@@ -115,6 +115,19 @@ static void collations_become_others(void **state)
     arena_free(arena);
 }
 
+static void says_what_no_collation_is(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct collation_map map;
+    struct err err;
+    assert_err(parse(arena, "foo=bar", NULL, &map, &err), ERR_USAGE, &err);
+    assert_non_null(strstr(err.text, "foo is no collation"));
+    assert_err(parse(arena, "utf8mb4_bin=bar", NULL, &map, &err), ERR_USAGE, &err);
+    assert_non_null(strstr(err.text, "bar is no collation"));
+    arena_free(arena);
+}
+
 static void mappings_that_are_none(void **state)
 {
     (void)state;
@@ -141,9 +154,9 @@ static void mappings_that_are_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_in_definitions),   cmocka_unit_test(words),
-        cmocka_unit_test(comments_of_one_family), cmocka_unit_test(collations_become_others),
-        cmocka_unit_test(mappings_that_are_none),
+        cmocka_unit_test(names_in_definitions),      cmocka_unit_test(words),
+        cmocka_unit_test(comments_of_one_family),    cmocka_unit_test(collations_become_others),
+        cmocka_unit_test(says_what_no_collation_is), cmocka_unit_test(mappings_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

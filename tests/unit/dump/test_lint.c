@@ -336,6 +336,8 @@ static void each_is_explained(void **state)
         "a single time that is over",
         "its definer ... does not exist",
         "this account may not see ",
+        "holds nothing that this account can see",
+        "--exclude leaves out all that it holds",
     };
     char *page = calloc(1, 100000);
     FILE *f = fopen("docs/warnings.md", "re");

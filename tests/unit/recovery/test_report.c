@@ -22,7 +22,7 @@ static struct rollback_result result(void)
     r.restore = (struct restore_result){
         .tables = 2, .rows = 9, .verified = true, .swapped = true, .restore_id = "id1"};
     r.steps = (struct steps){.run = &run,
-                             .started_ms = NOW,
+                             .started_ms = NOW + 42,
                              .count = 3,
                              .items = {{"first", 0, 0, 10000},
                                        {"waiting for confirmation", 0, 10000, 30000},
@@ -124,9 +124,9 @@ static void kept_beside_the_point(void **state)
     buf_init(&text, REPORT_MAX_BYTES);
     assert_int_equal(store_folder_open(dir, false, &store, NULL), ERR_OK);
     assert_ok(report_store(&r, store, &html, &json, &err), &err);
-    assert_non_null(strstr(html, "/p1~rollback-20231114T221320Z.html"));
-    assert_non_null(strstr(json, "/p1~rollback-20231114T221320Z.json"));
-    assert_ok(store_get_small(store, "p1~rollback-20231114T221320Z.json", &text, &err), &err);
+    assert_non_null(strstr(html, "/p1~rollback-20231114T221320.042Z.html"));
+    assert_non_null(strstr(json, "/p1~rollback-20231114T221320.042Z.json"));
+    assert_ok(store_get_small(store, "p1~rollback-20231114T221320.042Z.json", &text, &err), &err);
     assert_non_null(strstr(buf_cstr(&text), "\"verdict\": \"done\""));
     assert_non_null(strstr(buf_cstr(&text), "\"seconds\": 20.000"));
     buf_free(&text);
