@@ -95,7 +95,12 @@ enum err_code rds_wait_database(struct rds *r, enum rds_kind kind, const char *i
 /* Until that very instance or cluster is called id, and available. */
 enum err_code rds_wait_renamed(struct rds *r, enum rds_kind kind, const char *resource_id, const char *id,
                                struct rds_database *out, struct err *err);
-/* Until there is none of that name any more. */
-enum err_code rds_wait_gone(struct rds *r, enum rds_kind kind, const char *id, struct err *err);
+/* Until it is called so, available or not. */
+enum err_code rds_wait_named(struct rds *r, enum rds_kind kind, const char *resource_id, const char *id,
+                             struct rds_database *out, struct err *err);
+/* Until the name is no more that resource's, but nobody's or another's; how it fares does not matter. ERR_AWS
+ * when it keeps the name and nothing shows that it will be renamed. */
+enum err_code rds_wait_left(struct rds *r, enum rds_kind kind, const char *name, const char *resource_id,
+                            struct err *err);
 
 #endif

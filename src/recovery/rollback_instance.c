@@ -235,6 +235,9 @@ static enum err_code finish(struct by_instance *b, struct err *err)
     b->journal->finished = true;
     enum err_code code = record(b, "rollback_instance_finished", err);
     b->r->out->done = code == ERR_OK;
+    if (code != ERR_OK && b->r->out->instance.cut_over)
+        err_hint(err, "; %s is the new one already, what it was is called %s", b->journal->name,
+                 b->journal->old_name);
     return code;
 }
 
@@ -262,18 +265,18 @@ static void reach(struct by_instance *b, const struct rds_database *d)
 static enum err_code run_cutover(struct by_instance *b, struct err *err)
 {
     const struct rds_cutover c = cutover_of(b->journal);
-    struct rds_database *now = &b->r->out->instance.restored.database;
+    struct rds_database now;
     steps_next(&b->r->out->steps, "exchanging the names");
-    enum err_code code = rds_cutover_run(b->rds, &c, err);
+    enum err_code code = rds_cutover_run(b->rds, &c, &now, err);
+    if (*now.id) {
+        b->r->out->instance.restored.database = now;
+        b->r->out->instance.cut_over = true;
+    }
     if (code == ERR_OK)
         code = fault_point("rollback_cutover_done", ERR_AWS, err);
     if (code == ERR_OK)
-        code = rds_describe(b->rds, c.kind, c.name, now, err);
-    if (code != ERR_OK)
-        return code;
-    b->r->out->instance.cut_over = true;
-    reach(b, now);
-    return ERR_OK;
+        reach(b, &now);
+    return code;
 }
 
 static enum err_code cut_over(struct by_instance *b, struct err *err)
@@ -305,9 +308,7 @@ static enum err_code cut_back(struct by_instance *b, bool journalled, struct err
         code = claim(b, "rollback_cut_back_begun", err);
     steps_next(&out->steps, "exchanging the names back");
     if (code == ERR_OK)
-        code = rds_cutover_undo(b->rds, &c, err);
-    if (code == ERR_OK)
-        code = rds_describe(b->rds, c.kind, c.name, &out->instance.restored.database, err);
+        code = rds_cutover_undo(b->rds, &c, &out->instance.restored.database, err);
     if (code != ERR_OK)
         return code;
     j->old_name[0] = '\0';

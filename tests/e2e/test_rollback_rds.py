@@ -322,9 +322,7 @@ class Refused(ByInstance):
         """AWS goes on, and so does the same command; another run is kept out meanwhile."""
         self.point()
         self.rds.states.hold("creating")
-        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_STORE": f"file://{self.live.store}"}
-        argv = process.dbsafe_argv(["rollback", f"--defaults-file={self.live.file}", "--point", "p1", "--yes", "--via", "instance"])
-        running = process.start(argv, env=process.client_env(self.live.home, env))
+        running = self.start()
         wait_until(lambda: self.new() in self.rds.instances, 60, "the new instance")
         self.assertIn("another run", self.rollback("--via", "instance", check=12).err)
         running.interrupt()
@@ -335,6 +333,37 @@ class Refused(ByInstance):
         self.assertEqual(done["verdict"], "done")
         self.assertEqual(self.picture(self.new())["glpi_select"], self.before["glpi_select"])
         self.assertEqual(len([r for r in self.rds.log("RestoreDBInstanceFromDBSnapshot") if not r.error]), 1)
+
+    def start(self, *args):
+        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_STORE": f"file://{self.live.store}"}
+        argv = process.dbsafe_argv(["rollback", f"--defaults-file={self.live.file}", "--point", "p1", "--yes", "--via", "instance", *args])
+        return process.start(argv, env=process.client_env(self.live.home, env))
+
+    def test_interrupted_between_the_renames(self):
+        """The signal waits until someone bears the name; then it is said who."""
+        self.point()
+        old = self.live.thing().resource
+        self.rds.states.hold("renaming")
+        running = self.start("--cutover", "rename")
+        wait_until(lambda: self.live.thing().status == "renaming", 60, "the first rename")
+        running.interrupt()
+        self.rds.states.release("renaming")
+        ended = process.expect(running.finish(60), 130)
+        self.assertIn(f"{self.name} is the replacement's name already", ended.err)
+        self.rds.wait_idle()
+        self.assertNotEqual(self.live.thing().resource, old)
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        self.assertTrue(done["instance"]["cut_over"])
+        self.as_archived()
+
+    def test_the_old_one_is_broken(self):
+        """Under its old name it comes up storage-full: that keeps the name from nobody."""
+        self.point()
+        old = self.live.thing().resource
+        self.rds.comes_up[old] = "storage-full"
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        self.as_archived()
+        self.assertEqual(self.live.thing(done["instance"]["old_name"]).status, "storage-full")
 
     def test_a_restore_that_fails(self):
         self.point()

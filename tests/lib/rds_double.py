@@ -159,6 +159,7 @@ class RdsDouble(InstanceActions, SnapshotActions, ClusterActions):
         self.began = now()
         self.problems, self.requests, self.restores, self._failures = [], [], [], {}
         self.instances, self.snapshots, self.clusters, self.cluster_snapshots = {}, {}, {}, {}
+        self.comes_up = {}  # resource -> the status it ends in after a rename, instead of "available"
         self.quota = {"instances": 40, "snapshots": 100}
         self.parameter_groups = {"default.mariadb10.11", "default.aurora-mysql8.0"}
         self.cluster_parameter_groups = {"default.aurora-mysql8.0"}
@@ -324,7 +325,7 @@ class RdsDouble(InstanceActions, SnapshotActions, ClusterActions):
         self.states.pace, self.states.delays = 0.03, {}
         self.page_size, self.clock_offset = None, datetime.timedelta()
         with self.lock:
-            self.requests, self.restores, self._failures = [], [], {}
+            self.requests, self.restores, self._failures, self.comes_up = [], [], {}, {}
 
     def close(self):
         self.plan.clear()

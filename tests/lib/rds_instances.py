@@ -220,7 +220,7 @@ class InstanceActions:
             instance.pending.pop(name, None)
         if instance.status != "available":
             yield from self.states.stay(instance)
-        instance.status = "available"
+        instance.status = self.comes_up.get(instance.resource, "available") if rename else "available"
 
     def _apply(self, instance, changes):
         s = instance.settings

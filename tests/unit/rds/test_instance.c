@@ -95,7 +95,7 @@ static void other_refusals_end_it(void **state)
     assert_non_null(strstr(s->err.text, "rename a to b"));
     script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
     assert_err(rds_rename(s->rds, RDS_INSTANCE, "db-7", "b", &s->err), ERR_NOT_FOUND, &s->err);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i <= 40; i++) { /* for twenty minutes */
         script_instance(s, "a", "db-1", "modifying", "");
         script_fail(s, "ModifyDBInstance", 400, "InvalidDBInstanceState");
         script_instance(s, "a", "db-1", "modifying", "");
