@@ -68,6 +68,7 @@ static void read_cluster(const struct xml_node *node, struct rds_database *out)
     COPY(out->status, node, "Status");
     COPY(out->new_id, pending, "DBClusterIdentifier");
     COPY(out->address, node, "Endpoint");
+    COPY(out->reader_address, node, "ReaderEndpoint");
     out->port = (unsigned)number(node, "Port");
     out->changing = pending != NULL && pending->child != NULL;
     read_members(node, out);

@@ -39,10 +39,11 @@ struct rds_database {
     char arn[RDS_ARN_BYTES];
     char status[RDS_WORD_BYTES];
     char engine[RDS_WORD_BYTES], engine_version[RDS_WORD_BYTES];
-    char cluster_id[RDS_ID_BYTES];   /* of a member; "" */
-    char new_id[RDS_ID_BYTES];       /* that a rename under way gives it; "" */
-    bool changing;                   /* modifications are pending */
-    char address[RDS_ADDRESS_BYTES]; /* "" while it has none */
+    char cluster_id[RDS_ID_BYTES];          /* of a member; "" */
+    char new_id[RDS_ID_BYTES];              /* that a rename under way gives it; "" */
+    bool changing;                          /* modifications are pending */
+    char address[RDS_ADDRESS_BYTES];        /* "" while it has none */
+    char reader_address[RDS_ADDRESS_BYTES]; /* of a cluster */
     unsigned port;
     bool deletion_protection;
     unsigned retention_days;
