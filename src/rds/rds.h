@@ -80,7 +80,8 @@ enum err_code rds_describe(struct rds *r, enum rds_kind kind, const char *id, st
 enum err_code rds_describe_resource(struct rds *r, enum rds_kind kind, const char *resource_id,
                                     struct rds_database *out, struct err *err);
 /* What a person calls NAME: an instance; the cluster of an instance that is a member of one; else the cluster
- * of that name. ERR_NOT_FOUND when there is none, ERR_USAGE when it is no identifier. */
+ * of that name; an ARN only that very one. ERR_NOT_FOUND when there is none, ERR_USAGE when it is no
+ * identifier. */
 enum err_code rds_find(struct rds *r, const char *name, struct rds_database *out, struct err *err);
 
 /* ---- waiting ---- */

@@ -29,6 +29,10 @@ static void read_tags(const struct xml_node *node, struct rds_tags *out)
             COPY(out->point, tag, "Value");
         else if (strcmp(key, RDS_TAG_SNAPSHOT) == 0)
             COPY(out->snapshot, tag, "Value");
+        else if (strcmp(key, RDS_TAG_COPY_OF) == 0)
+            COPY(out->copy_of, tag, "Value");
+        else if (strcmp(key, RDS_TAG_KMS_KEY) == 0)
+            COPY(out->kms_key, tag, "Value");
     }
 }
 

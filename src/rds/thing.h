@@ -21,9 +21,12 @@
 #define RDS_TAG_CREATED  "dbsafe:created"  /* ISO time */
 #define RDS_TAG_POINT    "dbsafe:point"    /* name of the recovery point */
 #define RDS_TAG_SNAPSHOT "dbsafe:snapshot" /* what an instance or cluster was restored from */
+#define RDS_TAG_COPY_OF  "dbsafe:copy-of"  /* the snapshot that a copy is of, and its moment: ARN@time */
+#define RDS_TAG_KMS_KEY  "dbsafe:kms-key"  /* that a copy was to be encrypted with, as it was given */
 
 struct rds_tags {
-    char created[RDS_TAG_BYTES], point[RDS_TAG_BYTES], snapshot[RDS_TAG_BYTES]; /* "": not there */
+    char created[RDS_TAG_BYTES], point[RDS_TAG_BYTES], snapshot[RDS_TAG_BYTES], copy_of[RDS_TAG_BYTES],
+        kms_key[RDS_TAG_BYTES]; /* "": not there */
 };
 
 struct rds_member {

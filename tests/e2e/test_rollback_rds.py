@@ -61,6 +61,7 @@ class ByInstance(TestCase):
 
     def setUp(self):
         self.rds.reset()
+        self.rds.unseen_looks = 2
         type(self).count += 1
         self.name = f"prod{self.count}"
         if self.cluster:
