@@ -6,6 +6,8 @@
 
 /* How long a rename is asked for while it is refused for reasons that pass: a restart, a backup. */
 #define RENAME_PATIENCE_MS ((int64_t)20 * 60 * 1000)
+/* How long something may be unknown: in the middle of another rename RDS may find it under neither name. */
+#define UNSEEN_MS 120000
 
 static const struct {
     const char *modify, *id, *new_id, *delete;
@@ -52,13 +54,27 @@ static enum err_code ask_rename(struct rds *r, const struct rds_database *d, con
     return rc;
 }
 
+static enum err_code find_it(struct rds *r, enum rds_kind kind, const char *resource_id,
+                             struct rds_database *out, struct err *err)
+{
+    int64_t began_ms = clock_monotonic_ms(r->run->clock);
+    for (;;) {
+        enum err_code rc = rds_describe_resource(r, kind, resource_id, out, err);
+        if (rc != ERR_NOT_FOUND || clock_monotonic_ms(r->run->clock) - began_ms >= UNSEEN_MS)
+            return rc;
+        rc = rds_pause(r, kind, err);
+        if (rc != ERR_OK)
+            return rc;
+    }
+}
+
 enum err_code rds_begin_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
                                struct err *err)
 {
     struct rds_database d;
     bool again = true;
     int64_t began_ms = clock_monotonic_ms(r->run->clock);
-    enum err_code rc = rds_describe_resource(r, kind, resource_id, &d, err);
+    enum err_code rc = find_it(r, kind, resource_id, &d, err);
     while (rc == ERR_OK && !is_named(&d, to)) {
         bool elsewhere = d.new_id[0] != '\0';
         rc = elsewhere ? err_set(err, ERR_AWS, "it is just being renamed to %s", d.new_id)
@@ -71,7 +87,7 @@ enum err_code rds_begin_rename(struct rds *r, enum rds_kind kind, const char *re
         log_info(r->run->log, "%s cannot be renamed yet: %s", d.id, err->text);
         rc = rds_pause(r, kind, err);
         if (rc == ERR_OK)
-            rc = rds_describe_resource(r, kind, resource_id, &d, err);
+            rc = find_it(r, kind, resource_id, &d, err);
     }
     return rc;
 }
