@@ -12,7 +12,7 @@ struct by_instance {
     struct rollback *r;
     struct rds *rds;
     struct rollback_journal *journal; /* in the result */
-    char seen[PROCESS_TEXT_BYTES];      /* whose it was */
+    char seen[PROCESS_TEXT_BYTES];    /* whose it was */
     struct rds_database live;
     struct rds_snapshot snapshot;
     struct db_params there; /* connects to the new one */
