@@ -326,6 +326,7 @@ static void read_instance(const struct options *o, struct rollback_request *q)
     q->via = ROLLBACK_INSTANCE;
     q->to = options_text(o, OPTION_TO);
     q->copy_tables = options_items(o, OPTION_COPY_TABLES, &q->copy_table_count);
+    q->take_over = options_flag(o, OPTION_RESUME);
     q->then = q->copy_table_count > 0 ? ROLLBACK_COPY : ROLLBACK_KEEP;
     if (cutover)
         q->then = strcmp(cutover, "back") == 0 ? ROLLBACK_BACK : ROLLBACK_RENAME;

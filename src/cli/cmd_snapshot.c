@@ -147,7 +147,7 @@ static enum err_code list_of(struct snapshot_call *c, struct rds_snapshots *foun
         rds_snapshots_free(found);
         code = rds_snapshot_list_of(c->rds.rds, RDS_CLUSTER, id, NULL, found, err);
     }
-    if (code == ERR_OK && found->count == 0)
+    if (code == ERR_OK && (found->count == 0 || !rds_ident_is_here(instance_of(c), found->items[0].arn)))
         return err_copy(err, &unknown);
     return code;
 }

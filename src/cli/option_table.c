@@ -141,8 +141,9 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_COUNT_CHECK] = {.name = "count-check", .kind = KIND_CHOICE, .word = "auto|always|never",
         .preset = "auto", .commands = DUMP | POINT | ROLLBACK, .from = BOTH,
         .help = "Compare the dumped rows with an independent COUNT(*) of the same snapshot"},
-    [OPTION_RESUME] = {.name = "resume", .kind = KIND_FLAG, .commands = RESTORE | POINT,
-        .help = "Finish a restore that was interrupted; take over a point that a dead run on another host began"},
+    [OPTION_RESUME] = {.name = "resume", .kind = KIND_FLAG, .commands = RESTORE | POINT | ROLLBACK,
+        .help = "Finish a restore that was interrupted; take over a point, or a rollback by way of an instance, that a"
+                " dead run on another host began"},
     [OPTION_LOCK_TIMEOUT] = {.name = "lock-timeout", .kind = KIND_UINT, .word = "SECONDS", .preset = "60",
         .min = 1, .max = 86400, .commands = RESTORE | UNDO | ROLLBACK, .from = BOTH,
         .help = "How long the swap is tried while other sessions use the tables"},

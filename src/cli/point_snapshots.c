@@ -4,9 +4,12 @@
 #include "core/mem.h"
 #include "rds/snapshot.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 
 struct point_snapshots {
     struct recovery_snapshots base;
@@ -31,7 +34,67 @@ static enum rds_kind kind_of(bool cluster)
     return cluster ? RDS_CLUSTER_SNAPSHOT : RDS_SNAPSHOT;
 }
 
-static enum err_code check(struct recovery_snapshots *s, const char *instance, bool *cluster, struct err *err)
+/* ---- is it the server that is archived? ---- */
+
+/* The host of "user@host:port"; false for a socket. */
+static bool host_of(const char *target, char *host, size_t bytes)
+{
+    const char *at = strrchr(target, '@'), *colon = strrchr(target, ':');
+    if (at == NULL || colon == NULL || colon < at || at[1] == '/')
+        return false;
+    return (size_t)snprintf(host, bytes, "%.*s", (int)(colon - at - 1), at + 1) < bytes;
+}
+
+static bool same_address(const struct addrinfo *a, const struct addrinfo *b)
+{
+    for (; a != NULL; a = a->ai_next)
+        for (const struct addrinfo *x = b; x != NULL; x = x->ai_next)
+            if (a->ai_addrlen == x->ai_addrlen && memcmp(a->ai_addr, x->ai_addr, a->ai_addrlen) == 0)
+                return true;
+    return false;
+}
+
+/* By name, or by what the names resolve to: a name of one's own may stand for the endpoint. */
+static bool leads_to(const char *host, const char *endpoint)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *a = NULL, *b = NULL;
+    if (strcasecmp(host, endpoint) == 0)
+        return true;
+    bool same = getaddrinfo(host, NULL, &hints, &a) == 0 && getaddrinfo(endpoint, NULL, &hints, &b) == 0 &&
+                same_address(a, b);
+    if (a != NULL)
+        freeaddrinfo(a);
+    if (b != NULL)
+        freeaddrinfo(b);
+    return same;
+}
+
+static bool leads_to_one_of(struct rds *rds, const char *host, const struct rds_database *d)
+{
+    struct rds_database member;
+    if (leads_to(host, d->address) || (*d->reader_address && leads_to(host, d->reader_address)))
+        return true;
+    for (unsigned i = 0; i < d->member_count; i++)
+        if (rds_describe(rds, RDS_INSTANCE, d->members[i].id, &member, NULL) == ERR_OK &&
+            leads_to(host, member.address))
+            return true;
+    return false;
+}
+
+/* An archive and a snapshot of two servers make no point.  A tunnel or a proxy looks like that, too. */
+static void compare_hosts(const struct point_snapshots *p, const struct rds_database *d, const char *target)
+{
+    char host[RDS_ADDRESS_BYTES];
+    if (target != NULL && host_of(target, host, sizeof host) && !leads_to_one_of(p->rds.rds, host, d))
+        log_warn(p->cli->run->log,
+                 "the tables are archived from %s, and the snapshot is of the %s %s at %s: is that one"
+                 " server?",
+                 host, rds_kind_name(d->kind), d->id, d->address);
+}
+
+static enum err_code check(struct recovery_snapshots *s, const char *instance, const char *target,
+                           bool *cluster, struct err *err)
 {
     struct rds *rds;
     struct rds_database found;
@@ -44,8 +107,11 @@ static enum err_code check(struct recovery_snapshots *s, const char *instance, b
     if (rds_phase_of(found.kind, found.status) == RDS_FAILED)
         return err_set(err, ERR_AWS, "the %s %s cannot be snapshotted: it is '%s'", rds_kind_name(found.kind),
                        found.id, found.status);
+    compare_hosts((struct point_snapshots *)s, &found, target);
     return ERR_OK;
 }
+
+/* ---- the rest of it ---- */
 
 static enum err_code make_id(struct recovery_snapshots *s, const char *point, int64_t wall_ms,
                              char out[SNAPSHOT_ID_BYTES], struct err *err)

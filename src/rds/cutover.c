@@ -60,46 +60,88 @@ static enum err_code foreign(const struct rds_cutover *c, struct err *err)
                    c->name);
 }
 
+/* From the first rename on a signal waits: between the two nobody bears the name. */
+static enum err_code steadily(struct rds *r, const struct rds_cutover *c,
+                              enum err_code (*act)(struct rds *, const struct rds_cutover *,
+                                                   struct rds_database *, struct err *),
+                              struct rds_database *bearer, struct err *err)
+{
+    bearer->id[0] = '\0';
+    enum err_code rc = cancel_check(r->run->cancel, err);
+    if (rc != ERR_OK)
+        return rc;
+    r->steady = true;
+    rc = act(r, c, bearer, err);
+    r->steady = false;
+    return rc;
+}
+
+/* Gives the name, which nobody bears, to one of the two; *bearer once it has it. */
+static enum err_code give_name(struct rds *r, const struct rds_cutover *c, const char *resource_id,
+                               struct rds_database *bearer, struct err *err)
+{
+    struct rds_database d;
+    enum err_code rc = rds_begin_rename(r, c->kind, resource_id, c->name, err);
+    if (rc == ERR_OK)
+        rc = rds_wait_named(r, c->kind, resource_id, c->name, &d, err);
+    if (rc == ERR_OK)
+        *bearer = d;
+    return rc;
+}
+
 /* ---- forward ---- */
+
+/* The old one bears the name again.  Whether it is well is not this exchange's doing: a signal is obeyed. */
+static enum err_code tell_given_back(struct rds *r, const struct rds_cutover *c, struct err *err)
+{
+    struct rds_database old;
+    struct err second = {.text = ""};
+    r->steady = false;
+    if (rds_wait_renamed(r, c->kind, c->old_resource_id, c->name, &old, &second) == ERR_OK)
+        return err_hint(err, "; %s has its name again, everything is as before", c->name);
+    return err_hint(err, "; %s has its name again: %s", c->name, second.text);
+}
 
 /* The replacement did not get the name: the old one gets it back. */
 static enum err_code give_back(struct rds *r, const struct rds_cutover *c, struct err *err)
 {
     struct err second = {.text = ""};
-    enum rds_cutover_state state = RDS_CUTOVER_BETWEEN;
+    struct rds_database old;
+    enum rds_cutover_state state;
     enum err_code rc = rds_cutover_look(r, c, &state, &second);
     if (rc == ERR_OK && state == RDS_CUTOVER_BETWEEN) {
         log_warn(r->run->log, "%s; %s gets its name back", err->text, c->old_name);
-        rc = rds_rename(r, c->kind, c->old_resource_id, c->name, &second);
-        if (rc == ERR_OK)
-            return err_hint(err, "; %s has its name again, everything is as before", c->name);
-        if (rds_cutover_look(r, c, &state, NULL) != ERR_OK)
-            state = RDS_CUTOVER_BETWEEN;
+        if (give_name(r, c, c->old_resource_id, &old, &second) == ERR_OK)
+            return tell_given_back(r, c, err);
+        rc = rds_cutover_look(r, c, &state, NULL);
     }
-    if (state == RDS_CUTOVER_DONE)
+    if (rc == ERR_OK && state == RDS_CUTOVER_DONE)
         return err_hint(err, "; %s is the replacement's name already: see whether it becomes available",
                         c->name);
-    if (state == RDS_CUTOVER_FOREIGN)
+    if (rc == ERR_OK && state == RDS_CUTOVER_FOREIGN)
         return err_hint(err, "; and %s belongs to neither of the two", c->name);
-    return err_hint(
-        err,
-        "; and NOBODY HAS THE NAME %s NOW, for giving it back failed: %s; run this again, or rename %s"
-        " (resource %s) to %s by hand",
-        c->name, second.text, c->old_name, c->old_resource_id, c->name);
+    if (rc == ERR_OK && state == RDS_CUTOVER_BEFORE)
+        return err_hint(err, "; %s has its name still", c->name);
+    return err_hint(err,
+                    "; and %s THE NAME %s NOW, for giving it back failed: %s; run this again, or rename %s"
+                    " (resource %s) to %s by hand",
+                    rc == ERR_OK ? "NOBODY HAS" : "PERHAPS NOBODY HAS", c->name, second.text, c->old_name,
+                    c->old_resource_id, c->name);
 }
 
-static enum err_code second_half(struct rds *r, const struct rds_cutover *c, struct err *err)
+static enum err_code second_half(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
+                                 struct err *err)
 {
-    struct rds_database old;
-    enum err_code rc = rds_wait_renamed(r, c->kind, c->old_resource_id, c->old_name, &old, err);
+    enum err_code rc = rds_wait_left(r, c->kind, c->name, c->old_resource_id, err);
     if (rc == ERR_OK)
         rc = fault_point("rds_cutover_second", ERR_AWS, err);
     if (rc == ERR_OK)
-        rc = rds_rename(r, c->kind, c->new_resource_id, c->name, err);
+        rc = give_name(r, c, c->new_resource_id, bearer, err);
     return rc == ERR_OK ? ERR_OK : give_back(r, c, err);
 }
 
-static enum err_code swap(struct rds *r, const struct rds_cutover *c, struct err *err)
+static enum err_code swap(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
+                          struct err *err)
 {
     enum rds_cutover_state state;
     enum err_code rc = rds_cutover_look(r, c, &state, err);
@@ -107,57 +149,62 @@ static enum err_code swap(struct rds *r, const struct rds_cutover *c, struct err
         return rc;
     if (state == RDS_CUTOVER_FOREIGN)
         return foreign(c, err);
+    if (state == RDS_CUTOVER_DONE)
+        return give_name(r, c, c->new_resource_id, bearer, err);
     if (state == RDS_CUTOVER_BEFORE) {
         log_info(r->run->log, "%s becomes %s; until %s has its name clients find no server", c->name,
                  c->old_name, c->new_name);
-        rc = rds_rename(r, c->kind, c->old_resource_id, c->old_name, err);
+        rc = rds_begin_rename(r, c->kind, c->old_resource_id, c->old_name, err);
         if (rc != ERR_OK)
-            return rc;
-        state = RDS_CUTOVER_BETWEEN;
+            return r->transient ? err_hint(err, "; whether %s is being renamed is not known", c->name) : rc;
     }
-    if (state == RDS_CUTOVER_BETWEEN)
-        return second_half(r, c, err);
-    return rds_rename(r, c->kind, c->new_resource_id, c->name, err); /* done: but is it available? */
+    return second_half(r, c, bearer, err);
 }
 
-/* From the first rename on a signal waits: between the two nobody bears the name. */
-static enum err_code steadily(struct rds *r, const struct rds_cutover *c,
-                              enum err_code (*act)(struct rds *, const struct rds_cutover *, struct err *),
+enum err_code rds_cutover_run(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
                               struct err *err)
 {
-    enum err_code rc = cancel_check(r->run->cancel, err);
+    enum err_code rc = steadily(r, c, swap, bearer, err);
     if (rc != ERR_OK)
         return rc;
-    r->steady = true;
-    rc = act(r, c, err);
-    r->steady = false;
+    rc = rds_wait_renamed(r, c->kind, c->new_resource_id, c->name, bearer, err);
+    if (rc != ERR_OK)
+        err_hint(err,
+                 "; %s is the replacement's name already, what it was is called %s: see whether it becomes"
+                 " available",
+                 c->name, c->old_name);
     return rc;
-}
-
-enum err_code rds_cutover_run(struct rds *r, const struct rds_cutover *c, struct err *err)
-{
-    return steadily(r, c, swap, err);
 }
 
 /* ---- back ---- */
 
-static enum err_code swap_back(struct rds *r, const struct rds_cutover *c, struct err *err)
+static enum err_code swap_back(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
+                               struct err *err)
 {
     enum rds_cutover_state state;
     enum err_code rc = rds_cutover_look(r, c, &state, err);
     if (rc == ERR_OK && state == RDS_CUTOVER_FOREIGN)
         return foreign(c, err);
-    if (rc == ERR_OK && state == RDS_CUTOVER_DONE)
-        rc = rds_rename(r, c->kind, c->new_resource_id, c->new_name, err);
+    if (rc == ERR_OK && state == RDS_CUTOVER_DONE) {
+        rc = rds_begin_rename(r, c->kind, c->new_resource_id, c->new_name, err);
+        if (rc == ERR_OK)
+            rc = rds_wait_left(r, c->kind, c->name, c->new_resource_id, err);
+    }
     if (rc == ERR_OK)
-        rc = rds_rename(r, c->kind, c->old_resource_id, c->name, err);
+        rc = give_name(r, c, c->old_resource_id, bearer, err);
     if (rc != ERR_OK)
         err_hint(err, "; run this again, or rename the resource %s to %s by hand", c->old_resource_id,
                  c->name);
     return rc;
 }
 
-enum err_code rds_cutover_undo(struct rds *r, const struct rds_cutover *c, struct err *err)
+enum err_code rds_cutover_undo(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
+                               struct err *err)
 {
-    return steadily(r, c, swap_back, err);
+    enum err_code rc = steadily(r, c, swap_back, bearer, err);
+    if (rc != ERR_OK)
+        return rc;
+    rc = rds_wait_renamed(r, c->kind, c->old_resource_id, c->name, bearer, err);
+    return rc == ERR_OK ? ERR_OK
+                        : err_hint(err, "; %s has its name again: see whether it becomes available", c->name);
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define EXPANDED_BYTES 1024
@@ -103,6 +104,11 @@ enum err_code rds_ident_make(const char *name, size_t max, int64_t wall_ms, char
     return ERR_OK;
 }
 
+static bool is_arn(const char *text)
+{
+    return strncmp(text, "arn:", 4) == 0;
+}
+
 /* "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:prod-1": type and name are behind the fifth colon. */
 static const char *parse_arn(const char *arn, const char **type)
 {
@@ -127,7 +133,7 @@ enum err_code rds_ident_refer(const char *text, char out[RDS_ID_BYTES], const ch
 {
     const char *name = text;
     *type = NULL;
-    if (strncmp(text, "arn:", 4) == 0)
+    if (is_arn(text))
         name = parse_arn(text, type);
     size_t n = name == NULL ? 0 : strlen(name);
     if (n == 0 || n > RDS_SNAPSHOT_ID_MAX)
@@ -141,4 +147,19 @@ enum err_code rds_ident_refer(const char *text, char out[RDS_ID_BYTES], const ch
         out[i] = lower(name[i]);
     }
     return ERR_OK;
+}
+
+bool rds_ident_is_meant(const char *text, const char *found)
+{
+    return !is_arn(text) || strcasecmp(text, found) == 0;
+}
+
+bool rds_ident_is_here(const char *text, const char *found)
+{
+    if (!is_arn(text))
+        return true;
+    for (int colons = 0; *text != '\0' && lower(*text) == lower(*found); text++, found++)
+        if (*text == ':' && ++colons == 5)
+            return true;
+    return false;
 }

@@ -33,4 +33,10 @@ enum err_code rds_ident_make(const char *name, size_t max, int64_t wall_ms, char
  * "cluster-snapshot") goes to *type (NULL without an ARN).  ERR_USAGE when it is neither or too long. */
 enum err_code rds_ident_refer(const char *text, char out[RDS_ID_BYTES], const char **type, struct err *err);
 
+/* Whether found, an ARN that RDS says, is what text names, unless text is no ARN: the API is asked by name,
+ * and finds what is called so in this account and region. */
+bool rds_ident_is_meant(const char *text, const char *found);
+/* The same of the region and account alone. */
+bool rds_ident_is_here(const char *text, const char *found);
+
 #endif

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-/* How often a rename is asked for while it is refused for reasons that pass. */
-#define RENAME_TRIES 10
+/* How long a rename is asked for while it is refused for reasons that pass: a restart, a backup. */
+#define RENAME_PATIENCE_MS ((int64_t)20 * 60 * 1000)
+/* How long something may be unknown: in the middle of another rename RDS may find it under neither name. */
+#define UNSEEN_MS 120000
 
 static const struct {
     const char *modify, *id, *new_id, *delete;
@@ -52,25 +54,49 @@ static enum err_code ask_rename(struct rds *r, const struct rds_database *d, con
     return rc;
 }
 
-enum err_code rds_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
-                         struct err *err)
+static enum err_code find_it(struct rds *r, enum rds_kind kind, const char *resource_id,
+                             struct rds_database *out, struct err *err)
+{
+    int64_t began_ms = clock_monotonic_ms(r->run->clock);
+    for (;;) {
+        enum err_code rc = rds_describe_resource(r, kind, resource_id, out, err);
+        if (rc != ERR_NOT_FOUND || clock_monotonic_ms(r->run->clock) - began_ms >= UNSEEN_MS)
+            return rc;
+        rc = rds_pause(r, kind, err);
+        if (rc != ERR_OK)
+            return rc;
+    }
+}
+
+enum err_code rds_begin_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
+                               struct err *err)
 {
     struct rds_database d;
     bool again = true;
-    enum err_code rc = rds_describe_resource(r, kind, resource_id, &d, err);
-    for (unsigned try = 1; rc == ERR_OK && !is_named(&d, to); try++) {
+    int64_t began_ms = clock_monotonic_ms(r->run->clock);
+    enum err_code rc = find_it(r, kind, resource_id, &d, err);
+    while (rc == ERR_OK && !is_named(&d, to)) {
         bool elsewhere = d.new_id[0] != '\0';
         rc = elsewhere ? err_set(err, ERR_AWS, "it is just being renamed to %s", d.new_id)
                        : ask_rename(r, &d, to, &again, err);
         if (rc == ERR_OK)
             break;
-        if ((!elsewhere && !again) || try == RENAME_TRIES)
+        bool patient = clock_monotonic_ms(r->run->clock) - began_ms < RENAME_PATIENCE_MS;
+        if ((!elsewhere && !again) || !patient)
             return err_wrap(err, "rename %s to %s", d.id, to);
         log_info(r->run->log, "%s cannot be renamed yet: %s", d.id, err->text);
         rc = rds_pause(r, kind, err);
         if (rc == ERR_OK)
-            rc = rds_describe_resource(r, kind, resource_id, &d, err);
+            rc = find_it(r, kind, resource_id, &d, err);
     }
+    return rc;
+}
+
+enum err_code rds_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
+                         struct err *err)
+{
+    struct rds_database d;
+    enum err_code rc = rds_begin_rename(r, kind, resource_id, to, err);
     return rc == ERR_OK ? rds_wait_renamed(r, kind, resource_id, to, &d, err) : rc;
 }
 

@@ -14,6 +14,9 @@
  * ERR_NOT_FOUND, ERR_TIMEOUT, the token's own. */
 enum err_code rds_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
                          struct err *err);
+/* The same, but only until RDS has taken it up. */
+enum err_code rds_begin_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
+                               struct err *err);
 
 /*
  * A cut-over: what bears the name is called old_name from then on, and the replacement bears it.  The caller
@@ -41,12 +44,17 @@ enum err_code rds_cutover_plan(struct rds *r, const struct rds_database *live,
 /* Where it stands. */
 enum err_code rds_cutover_look(struct rds *r, const struct rds_cutover *c, enum rds_cutover_state *out,
                                struct err *err);
-/* Goes on from wherever it stands until it is done. When the replacement cannot get the name, the old one
+/* Goes on from wherever it stands until the replacement bears the name and is available; how the old one
+ * fares once it has given up the name does not matter. When the replacement cannot get the name, the old one
  * gets it back; the error then says whether that succeeded, and if not, how to do it by hand. A signal is
- * obeyed only where someone bears the name. */
-enum err_code rds_cutover_run(struct rds *r, const struct rds_cutover *c, struct err *err);
-/* The way back: the replacement gets its own name again, the old one its. From any state. */
-enum err_code rds_cutover_undo(struct rds *r, const struct rds_cutover *c, struct err *err);
+ * obeyed only where someone bears the name. *bearer, on failure too: the replacement once it bears the name;
+ * else its id is "". */
+enum err_code rds_cutover_run(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
+                              struct err *err);
+/* The way back: the replacement gets its own name again, the old one its. From any state. *bearer: the old
+ * one, likewise. */
+enum err_code rds_cutover_undo(struct rds *r, const struct rds_cutover *c, struct rds_database *bearer,
+                               struct err *err);
 
 /*
  * Deletes an instance or a cluster with its members, never without a final snapshot (its identifier, a legal

@@ -152,6 +152,12 @@ enum err_code rds_describe_resource(struct rds *r, enum rds_kind kind, const cha
     return rc;
 }
 
+static enum err_code another(const char *name, const char *found, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "there is no %s: what is called so in this account and region is %s",
+                   name, found);
+}
+
 enum err_code rds_find(struct rds *r, const char *name, struct rds_database *out, struct err *err)
 {
     char id[RDS_ID_BYTES];
@@ -161,18 +167,20 @@ enum err_code rds_find(struct rds *r, const char *name, struct rds_database *out
         return rc;
     if (type != NULL && strcmp(type, "db") != 0 && strcmp(type, "cluster") != 0)
         return err_set(err, ERR_USAGE, "%s names no instance and no cluster", name);
-    bool cluster = type != NULL && strcmp(type, "cluster") == 0;
-    if (!cluster) {
+    if (type == NULL || strcmp(type, "db") == 0) {
         rc = rds_describe(r, RDS_INSTANCE, id, out, err);
+        if (rc == ERR_OK && !rds_ident_is_meant(name, out->arn))
+            return another(name, out->arn, err);
         if (rc == ERR_OK && out->cluster_id[0] != '\0') {
             memcpy(id, out->cluster_id, sizeof id);
             log_info(r->run->log, "%s is a member of the cluster %s, which is what is meant", name, id);
-        } else if (rc != ERR_NOT_FOUND) {
-            return rc;
+            return rds_describe(r, RDS_CLUSTER, id, out, err);
         }
+        if (rc != ERR_NOT_FOUND || type != NULL)
+            return rc;
     }
     rc = rds_describe(r, RDS_CLUSTER, id, out, err);
     if (rc == ERR_NOT_FOUND)
         return err_set(err, rc, "no instance and no cluster is called %s", id);
-    return rc;
+    return rc == ERR_OK && !rds_ident_is_meant(name, out->arn) ? another(name, out->arn, err) : rc;
 }

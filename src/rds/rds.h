@@ -80,7 +80,8 @@ enum err_code rds_describe(struct rds *r, enum rds_kind kind, const char *id, st
 enum err_code rds_describe_resource(struct rds *r, enum rds_kind kind, const char *resource_id,
                                     struct rds_database *out, struct err *err);
 /* What a person calls NAME: an instance; the cluster of an instance that is a member of one; else the cluster
- * of that name. ERR_NOT_FOUND when there is none, ERR_USAGE when it is no identifier. */
+ * of that name; an ARN only that very one. ERR_NOT_FOUND when there is none, ERR_USAGE when it is no
+ * identifier. */
 enum err_code rds_find(struct rds *r, const char *name, struct rds_database *out, struct err *err);
 
 /* ---- waiting ---- */
@@ -95,7 +96,12 @@ enum err_code rds_wait_database(struct rds *r, enum rds_kind kind, const char *i
 /* Until that very instance or cluster is called id, and available. */
 enum err_code rds_wait_renamed(struct rds *r, enum rds_kind kind, const char *resource_id, const char *id,
                                struct rds_database *out, struct err *err);
-/* Until there is none of that name any more. */
-enum err_code rds_wait_gone(struct rds *r, enum rds_kind kind, const char *id, struct err *err);
+/* Until it is called so, available or not. */
+enum err_code rds_wait_named(struct rds *r, enum rds_kind kind, const char *resource_id, const char *id,
+                             struct rds_database *out, struct err *err);
+/* Until the name is no more that resource's, but nobody's or another's; how it fares does not matter. ERR_AWS
+ * when it keeps the name and nothing shows that it will be renamed. */
+enum err_code rds_wait_left(struct rds *r, enum rds_kind kind, const char *name, const char *resource_id,
+                            struct err *err);
 
 #endif

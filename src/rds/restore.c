@@ -2,12 +2,17 @@
 
 #include "core/fault.h"
 #include "core/mem.h"
+#include "rds/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ITEMS_MAX 1000
+/* How long a modification is asked for while it is refused for reasons that pass: a first backup. */
+#define MEND_PATIENCE_MS ((int64_t)20 * 60 * 1000)
+/* Looks at something that is said to exist, until it is seen. */
+#define UNSEEN_LOOKS 5
 
 void rds_restored_free(struct rds_restored *r)
 {
@@ -44,6 +49,10 @@ static bool is_signal(enum err_code rc)
 static void add_tags(struct restoring *s, const struct xml_node *like, enum rds_role role,
                      struct http_pairs *params)
 {
+    const struct rds_snapshot *of = s->request->snapshot;
+    const struct rds_made made = {.engine = of != NULL ? of->engine : "",
+                                  .engine_version = of != NULL ? of->engine_version : "",
+                                  .gib = of != NULL ? of->allocated_gib : 0};
     char now[CLOCK_ISO_BYTES];
     unsigned tags = 2;
     clock_format_iso(clock_wall_ms(rds_run(s->rds)->clock), now);
@@ -52,7 +61,7 @@ static void add_tags(struct restoring *s, const struct xml_node *like, enum rds_
     if (s->request->point != NULL && *s->request->point != '\0')
         rds_add_tag(params, ++tags, RDS_TAG_POINT, s->request->point);
     if (like != NULL)
-        rds_settings_pass(role, like, params, &tags);
+        rds_settings_pass(role, like, &made, params, &tags);
 }
 
 static void add_time(const struct rds_restore *q, const char *name, struct http_pairs *params)
@@ -82,6 +91,8 @@ static const char *cluster_parameters(const struct rds_restore *q, struct http_p
     if (q->snapshot != NULL) {
         http_pairs_add(params, "SnapshotIdentifier", q->snapshot->id);
         http_pairs_add(params, "Engine", q->snapshot->engine);
+        if (q->snapshot->engine_version[0] != '\0') /* else it becomes the region's default */
+            http_pairs_add(params, "EngineVersion", q->snapshot->engine_version);
         return "RestoreDBClusterFromSnapshot";
     }
     http_pairs_add(params, "SourceDBClusterIdentifier", q->source->id);
@@ -91,25 +102,62 @@ static const char *cluster_parameters(const struct rds_restore *q, struct http_p
 
 /* ---- beginning ---- */
 
+/* What has the name.  It may be so new that RDS does not show it yet. */
+static enum err_code look_at_existing(struct restoring *s, enum rds_kind kind, const char *id,
+                                      struct rds_database *found, struct err *err)
+{
+    enum err_code rc = rds_describe(s->rds, kind, id, found, err);
+    for (unsigned i = 1; i < UNSEEN_LOOKS && rc == ERR_NOT_FOUND; i++) {
+        rc = rds_pause(s->rds, kind, err);
+        if (rc == ERR_OK)
+            rc = rds_describe(s->rds, kind, id, found, err);
+    }
+    return rc;
+}
+
+/* "The latest moment" is another one each time: what an earlier call has finished is not it. */
+static bool is_past(const struct restoring *s, const struct rds_database *found, const char *created)
+{
+    const struct rds_restore *q = s->request;
+    return q->snapshot == NULL && q->time == NULL && strcmp(found->id, q->to) == 0 &&
+           strcmp(found->tags.created, created) != 0 &&
+           rds_phase_of(found->kind, found->status) == RDS_READY &&
+           (q->like == NULL || found->member_count >= q->like->member_count);
+}
+
+/* Something has the name already: whether it was begun for the same, by this call or another. */
+static enum err_code take_existing(struct restoring *s, enum rds_kind kind, const char *id,
+                                   const char *created, struct err *err)
+{
+    struct rds_database found;
+    struct err ignored, refused = *err;
+    if (look_at_existing(s, kind, id, &found, &ignored) != ERR_OK || strcmp(found.tags.snapshot, s->tag) != 0)
+        return err_copy(err, &refused);
+    if (is_past(s, &found, created))
+        return err_set(err, ERR_REFUSED,
+                       "%s exists already, restored %s: it has not what is the latest now; give the new one"
+                       " another name",
+                       id, found.tags.created);
+    if (strcmp(found.tags.created, created) != 0)
+        log_info(rds_run(s->rds)->log, "%s exists already, restored of the same %s: going on with it", id,
+                 found.tags.created);
+    s->out->resumed = true;
+    return ERR_OK;
+}
+
 /* Asks for it; what exists already under this name and was begun for the same is gone on with. */
 static enum err_code begin(struct restoring *s, enum rds_kind kind, const char *action, const char *id,
                            const struct http_pairs *params, struct err *err)
 {
     struct aws_answer answer;
-    struct rds_database found;
-    struct err ignored;
     const char *exists = kind == RDS_CLUSTER ? "DBClusterAlreadyExistsFault" : "DBInstanceAlreadyExists";
     enum err_code rc = fault_point("rds_restore", ERR_AWS, err);
     if (rc != ERR_OK)
         return rc;
     aws_answer_init(&answer, RDS_ANSWER_BYTES);
     rc = rds_call(s->rds, action, params, &answer, err);
-    if (rc == ERR_AWS && strcmp(answer.code, exists) == 0 &&
-        rds_describe(s->rds, kind, id, &found, &ignored) == ERR_OK &&
-        strcmp(found.tags.snapshot, s->tag) == 0) {
-        s->out->resumed = true;
-        rc = ERR_OK;
-    }
+    if (rc == ERR_AWS && strcmp(answer.code, exists) == 0)
+        rc = take_existing(s, kind, id, http_pairs_get(params, "Tags.Tag.1.Value"), err);
     s->begun |= rc == ERR_OK || (is_signal(rc) && answer.tries > 0);
     aws_answer_free(&answer);
     return rc;
@@ -118,42 +166,91 @@ static enum err_code begin(struct restoring *s, enum rds_kind kind, const char *
 /* ---- making it like its source ---- */
 
 static const struct {
-    const char *action, *id;
+    const char *action, *id, *busy;
 } modifications[] = {
-    [RDS_INSTANCE] = {"ModifyDBInstance", "DBInstanceIdentifier"},
-    [RDS_CLUSTER] = {"ModifyDBCluster", "DBClusterIdentifier"},
+    [RDS_INSTANCE] = {"ModifyDBInstance", "DBInstanceIdentifier", "InvalidDBInstanceState"},
+    [RDS_CLUSTER] = {"ModifyDBCluster", "DBClusterIdentifier", "InvalidDBClusterStateFault"},
 };
 
-/* One modification of what differs.  That it is refused is no reason to give up what was restored: what stays
- * different is told at the end. */
-static enum err_code mend(struct restoring *s, enum rds_kind kind, enum rds_role role, const char *id,
-                          const struct xml_node *like, struct err *err)
+/* What is to be made like its source. */
+struct mending {
+    struct restoring *s;
+    enum rds_kind kind;
+    enum rds_role role;
+    const char *id;
+    const struct xml_node *like;
+};
+
+/* The parameters of one modification of what differs now, in all or in a group of settings; *count: of them.
+ */
+static enum err_code list_differing(const struct mending *m, unsigned group, struct http_pairs *params,
+                                    unsigned *count, struct err *err)
 {
     struct rds_look now;
-    struct rds_database found;
-    struct http_pairs params = {0};
-    unsigned count = 0;
-    enum err_code rc = rds_look_at(s->rds, kind, id, &now, err);
-    http_pairs_add(&params, modifications[kind].id, id);
-    http_pairs_add(&params, "ApplyImmediately", "true");
-    if (rc == ERR_OK)
-        count = rds_settings_mend(role, like, now.node, &params);
+    enum err_code rc = rds_look_at(m->s->rds, m->kind, m->id, &now, err);
+    http_pairs_add(params, modifications[m->kind].id, m->id);
+    http_pairs_add(params, "ApplyImmediately", "true");
+    *count = rc == ERR_OK ? rds_settings_mend(m->role, m->like, now.node, group, params) : 0;
     rds_look_free(&now);
-    if (rc == ERR_OK && count > 0) {
-        struct aws_answer answer;
-        log_info(rds_run(s->rds)->log,
-                 "%s: %u settings that a restore does not take are set by a modification", id, count);
-        aws_answer_init(&answer, RDS_ANSWER_BYTES);
-        rc = rds_call(s->rds, modifications[kind].action, &params, &answer, err);
-        aws_answer_free(&answer);
-        if (rc == ERR_OK)
-            rc = rds_wait_database(s->rds, kind, id, false, &found, err);
-        else if (rc == ERR_AWS || rc == ERR_NOT_FOUND) {
-            log_warn(rds_run(s->rds)->log, "%s", err->text);
-            rc = ERR_OK;
-        }
+    return rc;
+}
+
+/* One modification, asked for once; *busy: it was refused, or its answer lost, but may work the next time. */
+static enum err_code ask_modification(const struct mending *m, const struct http_pairs *params, bool *busy,
+                                      struct err *err)
+{
+    struct aws_answer answer;
+    aws_answer_init(&answer, RDS_ANSWER_BYTES);
+    enum err_code rc = rds_call(m->s->rds, modifications[m->kind].action, params, &answer, err);
+    *busy = rc == ERR_AWS && (m->s->rds->transient || strcmp(answer.code, modifications[m->kind].busy) == 0);
+    aws_answer_free(&answer);
+    return rc;
+}
+
+/* Until nothing of the group differs, or it is refused for good: *refused, the number of settings. An earlier
+ * try may have worked though its answer was lost, so that each looks first. */
+static enum err_code modify(const struct mending *m, unsigned group, unsigned *refused, struct err *err)
+{
+    struct rds_database found;
+    const struct run *run = rds_run(m->s->rds);
+    int64_t began_ms = clock_monotonic_ms(run->clock);
+    *refused = 0;
+    for (;;) {
+        struct http_pairs params = {0};
+        unsigned count;
+        bool busy = false;
+        enum err_code rc = list_differing(m, group, &params, &count, err);
+        bool ask = rc == ERR_OK && count > 0;
+        if (ask)
+            rc = ask_modification(m, &params, &busy, err);
+        http_pairs_clear(&params);
+        if (!ask || (rc != ERR_OK && rc != ERR_AWS && rc != ERR_NOT_FOUND))
+            return rc;
+        bool again = busy && clock_monotonic_ms(run->clock) - began_ms < MEND_PATIENCE_MS;
+        if (again)
+            log_info(run->log, "%s cannot be modified yet: %s", m->id, err->text);
+        else if (rc != ERR_OK) {
+            log_warn(run->log, "%s", err->text);
+            *refused = count;
+        } else
+            log_info(run->log, "%s: %u settings that a restore does not take are set by a modification",
+                     m->id, count);
+        bool over = !again;
+        rc = rds_wait_database(m->s->rds, m->kind, m->id, false, &found, err);
+        if (rc != ERR_OK || over)
+            return rc;
     }
-    http_pairs_clear(&params);
+}
+
+/* That a modification is refused is no reason to give up what was restored: what stays different is told at
+ * the end. One refused setting is no reason to leave the others. */
+static enum err_code mend(const struct mending *m, struct err *err)
+{
+    unsigned refused, ignored;
+    enum err_code rc = modify(m, 0, &refused, err);
+    if (rc == ERR_OK && refused > 1)
+        for (unsigned group = 1; group <= rds_settings_groups(m->role) && rc == ERR_OK; group++)
+            rc = modify(m, group, &ignored, err);
     return rc;
 }
 
@@ -194,11 +291,24 @@ static enum err_code compare(struct restoring *s, enum rds_kind kind, enum rds_r
 static enum err_code finish(struct restoring *s, enum rds_kind kind, enum rds_role role, const char *id,
                             const struct xml_node *like, struct err *err)
 {
-    enum err_code rc = mend(s, kind, role, id, like, err);
+    const struct mending m = {.s = s, .kind = kind, .role = role, .id = id, .like = like};
+    enum err_code rc = mend(&m, err);
     if (rc == ERR_OK)
         rc = compare(s, kind, role, id, like, err);
     if (rc == ERR_OK)
         rds_settings_notices(like, note_notice, s);
+    return rc;
+}
+
+/* As it is at the end. */
+static enum err_code look_at_made(struct restoring *s, enum rds_kind kind, struct err *err)
+{
+    const struct rds_snapshot *of = s->request->snapshot;
+    struct rds_database *made = &s->out->database;
+    enum err_code rc = rds_describe(s->rds, kind, s->request->to, made, err);
+    s->where = s->request->to;
+    if (rc == ERR_OK && of != NULL && strcmp(of->engine_version, made->engine_version) != 0)
+        note_difference(s, "engine version", of->engine_version, made->engine_version);
     return rc;
 }
 
@@ -216,7 +326,7 @@ static enum err_code restore_instance(struct restoring *s, const struct xml_node
         rc = rds_wait_database(s->rds, RDS_INSTANCE, q->to, true, &s->out->database, err);
     if (rc == ERR_OK && like != NULL)
         rc = finish(s, RDS_INSTANCE, RDS_ROLE_INSTANCE, q->to, like, err);
-    return rc == ERR_OK ? rds_describe(s->rds, RDS_INSTANCE, q->to, &s->out->database, err) : rc;
+    return rc == ERR_OK ? look_at_made(s, RDS_INSTANCE, err) : rc;
 }
 
 /* ---- a cluster ---- */
@@ -310,7 +420,7 @@ static enum err_code restore_cluster(struct restoring *s, const struct xml_node 
         rc = finish(s, RDS_CLUSTER, RDS_ROLE_CLUSTER, q->to, like, err);
     if (rc == ERR_OK)
         rc = each_member(s, finish_member, err);
-    return rc == ERR_OK ? rds_describe(s->rds, RDS_CLUSTER, q->to, &s->out->database, err) : rc;
+    return rc == ERR_OK ? look_at_made(s, RDS_CLUSTER, err) : rc;
 }
 
 /* ---- both ---- */

@@ -37,7 +37,8 @@ void rds_restored_free(struct rds_restored *r); /* also after a failure */
 /*
  * Begins the restore with every setting it takes, waits, of a cluster creates as many members as like has,
  * modifies what only a modification can set, waits, and compares. Called again with the same arguments it
- * goes on where it is. Errors: ERR_AWS with AWS's words (DBInstanceAlreadyExists when the name is in use by
+ * goes on where it is, which is logged; what was restored to the latest moment only while that is under way
+ * (else ERR_REFUSED). Errors: ERR_AWS with AWS's words (DBInstanceAlreadyExists when the name is in use by
  * something else, InstanceQuotaExceeded, ...) or when it failed ("incompatible-restore"), ERR_NOT_FOUND,
  * ERR_REFUSED for what is not supported, ERR_TIMEOUT; a signal leaves AWS to go on, and the message says how
  * to.

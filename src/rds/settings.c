@@ -17,7 +17,8 @@ enum shape {
     SHAPE_TEXT,
     SHAPE_LIST,     /* a list of texts, its order does not matter */
     SHAPE_FEATURES, /* ProcessorFeatures: Name and Value */
-    SHAPE_RANGE     /* MinCapacity and MaxCapacity */
+    SHAPE_RANGE,    /* MinCapacity and MaxCapacity */
+    SHAPE_SIZE      /* a number; more is as good */
 };
 
 struct setting {
@@ -27,7 +28,10 @@ struct setting {
     const char *item;    /* of a list: what the parameter calls its items */
     const char *restore; /* parameters; NULL: it takes none */
     const char *modify;
-    bool (*applies)(const struct xml_node *source); /* NULL: whenever the source has a value */
+    bool joined;    /* is modified together with the one before it */
+    bool of_family; /* belongs to a major version of an engine */
+    /* NULL: whenever the source has a value. */
+    bool (*applies)(const struct xml_node *source, const struct rds_made *made);
 };
 
 /* ---- when a setting counts ---- */
@@ -39,62 +43,76 @@ static bool is(const struct xml_node *source, const char *path, const char *valu
     return strcmp(text_at(source, path), value) == 0;
 }
 
-static bool performance_is_given(const struct xml_node *source)
+/* What is given must fit the size of what is made: of gp3 there is a least size, of the others so many
+ * operations a GiB. */
+static bool performance_is_given(const struct xml_node *source, const struct rds_made *made)
 {
     uint64_t gib = 0;
     xml_number(source, "AllocatedStorage", &gib);
+    uint64_t there = made->gib > 0 ? made->gib : gib;
     const char *type = text_at(source, "StorageType");
-    return strncmp(type, "io", 2) == 0 || (strcmp(type, "gp3") == 0 && gib >= GP3_FREE_GIB);
+    if (strcmp(type, "gp3") == 0)
+        return gib >= GP3_FREE_GIB && there >= GP3_FREE_GIB;
+    return strncmp(type, "io", 2) == 0 && there >= gib;
 }
 
-static bool throughput_is_given(const struct xml_node *source)
+static bool throughput_is_given(const struct xml_node *source, const struct rds_made *made)
 {
-    return performance_is_given(source) && is(source, "StorageType", "gp3");
+    return performance_is_given(source, made) && is(source, "StorageType", "gp3");
 }
 
-static bool is_monitored(const struct xml_node *source)
+static bool is_monitored(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return *text_at(source, "MonitoringInterval") != '\0' && !is(source, "MonitoringInterval", "0");
 }
 
-static bool has_insights(const struct xml_node *source)
+static bool has_insights(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return is(source, "PerformanceInsightsEnabled", "true");
 }
 
-static bool has_advanced_insights(const struct xml_node *source)
+static bool has_advanced_insights(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return *text_at(source, "DatabaseInsightsMode") != '\0' &&
            !is(source, "DatabaseInsightsMode", "standard");
 }
 
-static bool has_log_volume(const struct xml_node *source)
+static bool has_log_volume(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return is(source, "DedicatedLogVolume", "true");
 }
 
-static bool has_customer_ip(const struct xml_node *source)
+static bool has_customer_ip(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return is(source, "CustomerOwnedIpEnabled", "true");
 }
 
-static bool is_elsewhere(const struct xml_node *source)
+static bool is_elsewhere(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return *text_at(source, "BackupTarget") != '\0' && !is(source, "BackupTarget", "region");
 }
 
-static bool can_backtrack(const struct xml_node *source)
+static bool can_backtrack(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return *text_at(source, "BacktrackWindow") != '\0' && !is(source, "BacktrackWindow", "0");
 }
 
-static bool is_serverless_v1(const struct xml_node *source)
+static bool is_serverless_v1(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return is(source, "EngineMode", "serverless");
 }
 
-static bool has_own_storage_type(const struct xml_node *source)
+static bool has_own_storage_type(const struct xml_node *source, const struct rds_made *made)
 {
+    (void)made;
     return *text_at(source, "StorageType") != '\0' && !is(source, "StorageType", "aurora");
 }
 
@@ -110,18 +128,22 @@ static const struct setting instance_settings[] = {
      .shape = SHAPE_LIST, .item = "VpcSecurityGroupId", .restore = "VpcSecurityGroupIds",
      .modify = "VpcSecurityGroupIds"},
     {.name = "parameter group", .path = "DBParameterGroups/DBParameterGroup/DBParameterGroupName",
-     .restore = "DBParameterGroupName", .modify = "DBParameterGroupName"},
+     .restore = "DBParameterGroupName", .modify = "DBParameterGroupName", .of_family = true},
     {.name = "option group", .path = "OptionGroupMemberships/OptionGroupMembership/OptionGroupName",
-     .restore = "OptionGroupName", .modify = "OptionGroupName"},
+     .restore = "OptionGroupName", .modify = "OptionGroupName", .of_family = true},
     {.name = "public access", .path = "PubliclyAccessible", .restore = "PubliclyAccessible",
      .modify = "PubliclyAccessible"},
     {.name = "automatic minor upgrades", .path = "AutoMinorVersionUpgrade",
      .restore = "AutoMinorVersionUpgrade", .modify = "AutoMinorVersionUpgrade"},
     {.name = "licence model", .path = "LicenseModel", .restore = "LicenseModel"},
-    {.name = "storage type", .path = "StorageType", .restore = "StorageType", .modify = "StorageType"},
-    {.name = "IOPS", .path = "Iops", .restore = "Iops", .modify = "Iops", .applies = performance_is_given},
+    /* Not all versions of the API let a restore take a size. */
+    {.name = "allocated storage", .path = "AllocatedStorage", .shape = SHAPE_SIZE, .modify = "AllocatedStorage"},
+    {.name = "storage type", .path = "StorageType", .restore = "StorageType", .modify = "StorageType",
+     .joined = true},
+    {.name = "IOPS", .path = "Iops", .restore = "Iops", .modify = "Iops", .joined = true,
+     .applies = performance_is_given},
     {.name = "storage throughput", .path = "StorageThroughput", .restore = "StorageThroughput",
-     .modify = "StorageThroughput", .applies = throughput_is_given},
+     .modify = "StorageThroughput", .joined = true, .applies = throughput_is_given},
     {.name = "tags copied to snapshots", .path = "CopyTagsToSnapshot", .restore = "CopyTagsToSnapshot",
      .modify = "CopyTagsToSnapshot"},
     {.name = "IAM authentication", .path = "IAMDatabaseAuthenticationEnabled",
@@ -146,15 +168,15 @@ static const struct setting instance_settings[] = {
     {.name = "maintenance window", .path = "PreferredMaintenanceWindow", .modify = "PreferredMaintenanceWindow"},
     {.name = "monitoring interval", .path = "MonitoringInterval", .modify = "MonitoringInterval",
      .applies = is_monitored},
-    {.name = "monitoring role", .path = "MonitoringRoleArn", .modify = "MonitoringRoleArn",
+    {.name = "monitoring role", .joined = true, .path = "MonitoringRoleArn", .modify = "MonitoringRoleArn",
      .applies = is_monitored},
     {.name = "Performance Insights", .path = "PerformanceInsightsEnabled", .modify = "EnablePerformanceInsights",
      .applies = has_insights},
-    {.name = "Performance Insights key", .path = "PerformanceInsightsKMSKeyId",
+    {.name = "Performance Insights key", .joined = true, .path = "PerformanceInsightsKMSKeyId",
      .modify = "PerformanceInsightsKMSKeyId", .applies = has_insights},
-    {.name = "Performance Insights retention", .path = "PerformanceInsightsRetentionPeriod",
+    {.name = "Performance Insights retention", .joined = true, .path = "PerformanceInsightsRetentionPeriod",
      .modify = "PerformanceInsightsRetentionPeriod", .applies = has_insights},
-    {.name = "Database Insights", .path = "DatabaseInsightsMode", .modify = "DatabaseInsightsMode",
+    {.name = "Database Insights", .joined = true, .path = "DatabaseInsightsMode", .modify = "DatabaseInsightsMode",
      .applies = has_advanced_insights},
     {.name = "dedicated log volume", .path = "DedicatedLogVolume", .modify = "DedicatedLogVolume",
      .applies = has_log_volume},
@@ -169,7 +191,7 @@ static const struct setting cluster_settings[] = {
      .shape = SHAPE_LIST, .item = "VpcSecurityGroupId", .restore = "VpcSecurityGroupIds",
      .modify = "VpcSecurityGroupIds"},
     {.name = "cluster parameter group", .path = "DBClusterParameterGroup",
-     .restore = "DBClusterParameterGroupName", .modify = "DBClusterParameterGroupName"},
+     .restore = "DBClusterParameterGroupName", .modify = "DBClusterParameterGroupName", .of_family = true},
     {.name = "IAM authentication", .path = "IAMDatabaseAuthenticationEnabled",
      .restore = "EnableIAMDatabaseAuthentication", .modify = "EnableIAMDatabaseAuthentication"},
     {.name = "log exports", .path = "EnabledCloudwatchLogsExports/member", .shape = SHAPE_LIST, .item = "member",
@@ -200,7 +222,7 @@ static const struct setting cluster_settings[] = {
 static const struct setting member_settings[] = {
     {.name = "class", .path = "DBInstanceClass", .restore = "DBInstanceClass", .modify = "DBInstanceClass"},
     {.name = "parameter group", .path = "DBParameterGroups/DBParameterGroup/DBParameterGroupName",
-     .restore = "DBParameterGroupName", .modify = "DBParameterGroupName"},
+     .restore = "DBParameterGroupName", .modify = "DBParameterGroupName", .of_family = true},
     {.name = "public access", .path = "PubliclyAccessible", .restore = "PubliclyAccessible",
      .modify = "PubliclyAccessible"},
     {.name = "automatic minor upgrades", .path = "AutoMinorVersionUpgrade",
@@ -210,13 +232,13 @@ static const struct setting member_settings[] = {
      .modify = "PreferredMaintenanceWindow"},
     {.name = "monitoring interval", .path = "MonitoringInterval", .restore = "MonitoringInterval",
      .modify = "MonitoringInterval", .applies = is_monitored},
-    {.name = "monitoring role", .path = "MonitoringRoleArn", .restore = "MonitoringRoleArn",
+    {.name = "monitoring role", .joined = true, .path = "MonitoringRoleArn", .restore = "MonitoringRoleArn",
      .modify = "MonitoringRoleArn", .applies = is_monitored},
     {.name = "Performance Insights", .path = "PerformanceInsightsEnabled", .restore = "EnablePerformanceInsights",
      .modify = "EnablePerformanceInsights", .applies = has_insights},
-    {.name = "Performance Insights key", .path = "PerformanceInsightsKMSKeyId",
+    {.name = "Performance Insights key", .joined = true, .path = "PerformanceInsightsKMSKeyId",
      .restore = "PerformanceInsightsKMSKeyId", .modify = "PerformanceInsightsKMSKeyId", .applies = has_insights},
-    {.name = "Performance Insights retention", .path = "PerformanceInsightsRetentionPeriod",
+    {.name = "Performance Insights retention", .joined = true, .path = "PerformanceInsightsRetentionPeriod",
      .restore = "PerformanceInsightsRetentionPeriod", .modify = "PerformanceInsightsRetentionPeriod",
      .applies = has_insights},
     {.name = "certificate authority", .path = "CACertificateIdentifier", .modify = "CACertificateIdentifier"},
@@ -297,6 +319,7 @@ static void put_value(const struct setting *s, const struct xml_node *node, stru
     buf_clear(out);
     switch (s->shape) {
     case SHAPE_TEXT:
+    case SHAPE_SIZE:
         buf_put(out, text_at(node, s->path));
         return;
     case SHAPE_LIST:
@@ -348,6 +371,7 @@ static void add_parameter(const struct setting *s, const char *name, const struc
     unsigned count;
     switch (s->shape) {
     case SHAPE_TEXT:
+    case SHAPE_SIZE:
         http_pairs_add(params, name, text_at(source, s->path));
         return;
     case SHAPE_LIST:
@@ -367,10 +391,28 @@ static void add_parameter(const struct setting *s, const char *name, const struc
     }
 }
 
-static bool counts(const struct setting *s, const struct xml_node *source, struct buf *value)
+/* "10.11" of "10.11.6", "8.0" of "8.0.mysql_aurora.3.04.0": what groups of parameters and options are for. */
+static size_t family_length(const char *version)
+{
+    size_t n = strcspn(version, ".");
+    return version[n] == '\0' ? n : n + 1 + strcspn(version + n + 1, ".");
+}
+
+static bool is_of_family(const struct xml_node *source, const struct rds_made *made)
+{
+    const char *version = text_at(source, "EngineVersion");
+    size_t n = family_length(version);
+    if (*made->engine != '\0' && !is(source, "Engine", made->engine))
+        return false;
+    return *made->engine_version == '\0' || *version == '\0' ||
+           (family_length(made->engine_version) == n && memcmp(version, made->engine_version, n) == 0);
+}
+
+static bool counts(const struct setting *s, const struct xml_node *source, const struct rds_made *made,
+                   struct buf *value)
 {
     put_value(s, source, value);
-    return value->len > 0 && (s->applies == NULL || s->applies(source));
+    return value->len > 0 && (s->applies == NULL || s->applies(source, made));
 }
 
 static void pass_tags(const struct xml_node *source, struct http_pairs *params, unsigned *tags)
@@ -385,13 +427,14 @@ static void pass_tags(const struct xml_node *source, struct http_pairs *params, 
     }
 }
 
-void rds_settings_pass(enum rds_role role, const struct xml_node *source, struct http_pairs *params,
-                       unsigned *tags)
+void rds_settings_pass(enum rds_role role, const struct xml_node *source, const struct rds_made *made,
+                       struct http_pairs *params, unsigned *tags)
 {
     struct buf value;
     buf_init(&value, VALUE_BYTES);
     for (const struct setting *s = settings_of(role); s->name != NULL; s++)
-        if (s->restore != NULL && counts(s, source, &value))
+        if (s->restore != NULL && counts(s, source, made, &value) &&
+            (!s->of_family || is_of_family(source, made)))
             add_parameter(s, s->restore, source, params);
     buf_free(&value);
     pass_tags(source, params, tags);
@@ -399,39 +442,93 @@ void rds_settings_pass(enum rds_role role, const struct xml_node *source, struct
 
 /* ---- comparing ---- */
 
-unsigned rds_settings_mend(enum rds_role role, const struct xml_node *source, const struct xml_node *restored,
-                           struct http_pairs *params)
+/* What a restored one is of its own.  A size that is too small can be made the source's. */
+static struct rds_made made_of(const struct xml_node *source, const struct xml_node *restored)
 {
+    struct rds_made made = {.engine = text_at(restored, "Engine"),
+                            .engine_version = text_at(restored, "EngineVersion")};
+    uint64_t gib = 0, there = 0;
+    xml_number(source, "AllocatedStorage", &gib);
+    xml_number(restored, "AllocatedStorage", &there);
+    made.gib = there > gib ? there : gib;
+    return made;
+}
+
+static bool is_as(const struct setting *s, const struct xml_node *source, const struct xml_node *restored,
+                  struct buf *want, struct buf *have)
+{
+    uint64_t wanted, there;
+    put_value(s, source, want);
+    put_value(s, restored, have);
+    if (s->shape == SHAPE_SIZE && xml_number(source, s->path, &wanted) &&
+        xml_number(restored, s->path, &there))
+        return there >= wanted;
+    return strcmp(buf_cstr(want), buf_cstr(have)) == 0;
+}
+
+/* The settings that are modified together, from s to the one before the next. */
+static const struct setting *end_of_group(const struct setting *s)
+{
+    do
+        s++;
+    while (s->joined);
+    return s;
+}
+
+static unsigned mend_group(const struct setting *s, const struct xml_node *source,
+                           const struct xml_node *restored, struct http_pairs *params)
+{
+    const struct rds_made made = made_of(source, restored);
+    const struct setting *end = end_of_group(s);
     struct buf want, have;
     unsigned mended = 0;
+    bool differs = false;
     buf_init(&want, VALUE_BYTES);
     buf_init(&have, VALUE_BYTES);
-    for (const struct setting *s = settings_of(role); s->name != NULL; s++) {
-        if (s->modify == NULL || !counts(s, source, &want))
-            continue;
-        put_value(s, restored, &have);
-        if (strcmp(buf_cstr(&want), buf_cstr(&have)) == 0)
-            continue;
-        add_parameter(s, s->modify, source, params);
-        mended++;
-    }
+    for (int pass = 0; pass < 2; pass++) /* are there any?  Then all of them: RDS wants them together */
+        for (const struct setting *i = s; i < end && (pass == 0 || differs); i++) {
+            if (i->modify == NULL || !counts(i, source, &made, &want) ||
+                (i->of_family && !is_of_family(source, &made)))
+                continue;
+            differs |= !is_as(i, source, restored, &want, &have);
+            if (pass == 0 || (i->shape == SHAPE_SIZE && is_as(i, source, restored, &want, &have)))
+                continue;
+            add_parameter(i, i->modify, source, params);
+            mended++;
+        }
     buf_free(&have);
     buf_free(&want);
     return mended;
 }
 
+unsigned rds_settings_mend(enum rds_role role, const struct xml_node *source, const struct xml_node *restored,
+                           unsigned group, struct http_pairs *params)
+{
+    unsigned mended = 0, number = 0;
+    for (const struct setting *s = settings_of(role); s->name != NULL; s = end_of_group(s))
+        if (++number == group || group == 0)
+            mended += mend_group(s, source, restored, params);
+    return mended;
+}
+
+unsigned rds_settings_groups(enum rds_role role)
+{
+    unsigned groups = 0;
+    for (const struct setting *s = settings_of(role); s->name != NULL; s = end_of_group(s))
+        groups++;
+    return groups;
+}
+
 unsigned rds_settings_compare(enum rds_role role, const struct xml_node *source,
                               const struct xml_node *restored, rds_difference_fn *each, void *arg)
 {
+    const struct rds_made made = made_of(source, restored);
     struct buf want, have;
     unsigned differences = 0;
     buf_init(&want, VALUE_BYTES);
     buf_init(&have, VALUE_BYTES);
     for (const struct setting *s = settings_of(role); s->name != NULL; s++) {
-        if (!counts(s, source, &want))
-            continue;
-        put_value(s, restored, &have);
-        if (strcmp(buf_cstr(&want), buf_cstr(&have)) == 0)
+        if (!counts(s, source, &made, &want) || is_as(s, source, restored, &want, &have))
             continue;
         each(arg, s->name, buf_cstr(&want), buf_cstr(&have));
         differences++;

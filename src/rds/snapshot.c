@@ -4,12 +4,15 @@
 #include "core/mem.h"
 #include "rds/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SNAPSHOTS_MAX 100000
 /* How often an instance that became busy again is waited for. */
 #define BUSY_TRIES 5
+/* Looks at something that is said to exist, until it is seen. */
+#define UNSEEN_LOOKS 5
 
 /* The names of actions and parameters for both kinds. */
 static const struct names {
@@ -169,9 +172,15 @@ enum err_code rds_snapshot_find(struct rds *r, const char *name, struct rds_snap
         return rc;
     if (type != NULL && strcmp(type, "snapshot") != 0 && strcmp(type, "cluster-snapshot") != 0)
         return err_set(err, ERR_USAGE, "%s names no snapshot", name);
-    if (type != NULL)
-        return rds_snapshot_describe(r, strcmp(type, "snapshot") == 0 ? RDS_SNAPSHOT : RDS_CLUSTER_SNAPSHOT,
-                                     id, out, err);
+    if (type != NULL) {
+        rc = rds_snapshot_describe(r, strcmp(type, "snapshot") == 0 ? RDS_SNAPSHOT : RDS_CLUSTER_SNAPSHOT, id,
+                                   out, err);
+        return rc == ERR_OK && !rds_ident_is_meant(name, out->arn)
+                   ? err_set(err, ERR_NOT_FOUND,
+                             "there is no %s: what is called so in this account and region is %s", name,
+                             out->arn)
+                   : rc;
+    }
     rc = rds_snapshot_describe(r, RDS_SNAPSHOT, id, out, err);
     if (rc != ERR_OK && rc != ERR_NOT_FOUND)
         return rc;
@@ -189,27 +198,63 @@ enum err_code rds_snapshot_find(struct rds *r, const char *name, struct rds_snap
 
 /* ---- beginning ---- */
 
-/* Whether what has the name already is what this call was to begin: an answer may have been lost on its way,
- * and an earlier run may have been killed. */
-static bool is_ours(const struct rds_snapshot *found, const char *source, const struct http_pairs *params)
+/* What is noted on a snapshot that is begun; NULL where there is nothing to note. */
+struct marks {
+    char created[CLOCK_ISO_BYTES];
+    const char *point, *copy_of, *kms_key;
+    const char *source; /* not a tag: the instance or cluster */
+};
+
+static void put_marks(const struct marks *m, struct http_pairs *params)
 {
-    const char *created = http_pairs_get(params, "Tags.Tag.1.Value"),
-               *point = http_pairs_get(params, "Tags.Tag.2.Value");
-    if (found->tags.created[0] == '\0' || strcmp(found->source, source) != 0)
+    unsigned count = 1;
+    rds_add_tag(params, 1, RDS_TAG_CREATED, m->created);
+    if (m->point != NULL && *m->point != '\0')
+        rds_add_tag(params, ++count, RDS_TAG_POINT, m->point);
+    if (m->copy_of != NULL)
+        rds_add_tag(params, ++count, RDS_TAG_COPY_OF, m->copy_of);
+    if (m->kms_key != NULL)
+        rds_add_tag(params, ++count, RDS_TAG_KMS_KEY, m->kms_key);
+}
+
+static bool is_same(const char *tag, const char *mark)
+{
+    return strcmp(tag, mark != NULL ? mark : "") == 0;
+}
+
+/* Whether what has the name already is what this call was to begin: an answer may have been lost on its way,
+ * and an earlier run may have been killed.  A copy is the same when it is of the same with the same key, and
+ * one of a point when it is of the same point. */
+static bool is_ours(const struct rds_snapshot *found, const struct marks *m)
+{
+    const struct rds_tags *t = &found->tags;
+    if (t->created[0] == '\0' || strcmp(found->source, m->source) != 0 || !is_same(t->copy_of, m->copy_of) ||
+        !is_same(t->kms_key, m->kms_key))
         return false;
-    if (point != NULL && strcmp(found->tags.point, point) == 0)
+    if (m->copy_of != NULL || (m->point != NULL && *m->point != '\0' && strcmp(t->point, m->point) == 0))
         return true;
-    return strcmp(found->tags.created, created) == 0 ||
-           rds_phase_of(found->kind, found->status) == RDS_PENDING;
+    return strcmp(t->created, m->created) == 0 || rds_phase_of(found->kind, found->status) == RDS_PENDING;
+}
+
+/* What has the name.  It may be so new that RDS does not show it yet. */
+static enum err_code look_at_existing(struct rds *r, enum rds_kind kind, const char *id, bool exists,
+                                      struct rds_snapshot *out)
+{
+    enum err_code rc = rds_snapshot_describe(r, kind, id, out, NULL);
+    for (unsigned i = 1; exists && i < UNSEEN_LOOKS && rc == ERR_NOT_FOUND; i++) {
+        rc = rds_pause(r, kind, NULL);
+        if (rc == ERR_OK)
+            rc = rds_snapshot_describe(r, kind, id, out, NULL);
+    }
+    return rc;
 }
 
 /* One try to begin it; *busy: the source cannot just now. */
 static enum err_code begin(struct rds *r, enum rds_kind kind, const char *action,
-                           const struct http_pairs *params, const char *id, const char *source,
+                           const struct http_pairs *params, const char *id, const struct marks *marks,
                            struct rds_snapshot *out, bool *resumed, bool *busy, struct err *err)
 {
     struct aws_answer answer;
-    struct err ignored;
     aws_answer_init(&answer, RDS_ANSWER_BYTES);
     enum err_code rc = rds_call(r, action, params, &answer, err);
     bool exists = rc == ERR_AWS && strcmp(answer.code, kinds[kind].exists) == 0;
@@ -217,8 +262,7 @@ static enum err_code begin(struct rds *r, enum rds_kind kind, const char *action
     if (rc == ERR_OK)
         rds_snapshot_read(xml_find(xml_root(answer.xml), kinds[kind].item), kind, out);
     /* What makes it busy may be this very snapshot. */
-    if ((exists || *busy) && rds_snapshot_describe(r, kind, id, out, &ignored) == ERR_OK &&
-        is_ours(out, source, params)) {
+    if ((exists || *busy) && look_at_existing(r, kind, id, exists, out) == ERR_OK && is_ours(out, marks)) {
         *resumed = true;
         *busy = false;
         rc = ERR_OK;
@@ -229,28 +273,21 @@ static enum err_code begin(struct rds *r, enum rds_kind kind, const char *action
     return rc;
 }
 
-static void add_tags(const struct rds *r, struct http_pairs *params, const char *point)
-{
-    char now[CLOCK_ISO_BYTES];
-    clock_format_iso(clock_wall_ms(r->run->clock), now);
-    rds_add_tag(params, 1, RDS_TAG_CREATED, now);
-    if (point != NULL && *point != '\0')
-        rds_add_tag(params, 2, RDS_TAG_POINT, point);
-}
-
 enum err_code rds_snapshot_create(struct rds *r, const struct rds_database *source, const char *id,
                                   const char *point, struct rds_snapshot *out, bool *resumed, struct err *err)
 {
     enum rds_kind kind = snapshot_kind(source->kind);
     struct http_pairs params = {0};
     bool old = false, busy = false;
+    struct marks marks = {.point = point, .source = source->id};
+    clock_format_iso(clock_wall_ms(r->run->clock), marks.created);
     http_pairs_add(&params, kinds[kind].source, source->id);
     http_pairs_add(&params, kinds[kind].id, id);
-    add_tags(r, &params, point);
+    put_marks(&marks, &params);
     enum err_code rc = fault_point("rds_snapshot", ERR_AWS, err);
     for (unsigned try = 0; rc == ERR_OK; try++) {
         struct rds_database seen;
-        rc = begin(r, kind, kinds[kind].create, &params, id, source->id, out, &old, &busy, err);
+        rc = begin(r, kind, kinds[kind].create, &params, id, &marks, out, &old, &busy, err);
         if (!busy || try == BUSY_TRIES)
             break;
         log_info(r->run->log, "the %s %s is busy: waiting until it can be copied",
@@ -263,18 +300,35 @@ enum err_code rds_snapshot_create(struct rds *r, const struct rds_database *sour
     return rc;
 }
 
+/* The snapshot and its moment, by which another one of its name is told from it; of a name that is too long
+ * for a tag, the end. */
+static const char *identity_of(const struct rds_snapshot *s, char out[RDS_TAG_BYTES])
+{
+    char created[CLOCK_ISO_BYTES], text[RDS_ARN_BYTES + CLOCK_ISO_BYTES + 1];
+    clock_format_iso(s->created_ms, created);
+    size_t n = (size_t)snprintf(text, sizeof text, "%s@%s", s->arn, created);
+    snprintf(out, RDS_TAG_BYTES, "%s", text + (n >= RDS_TAG_BYTES ? n - RDS_TAG_BYTES + 1 : 0));
+    return out;
+}
+
 enum err_code rds_snapshot_copy(struct rds *r, const struct rds_snapshot *source, const char *id,
                                 const char *kms_key, struct rds_snapshot *out, bool *resumed, struct err *err)
 {
     enum rds_kind kind = source->kind;
     struct http_pairs params = {0};
     bool old = false, busy;
+    char of[RDS_TAG_BYTES];
+    struct marks marks = {.point = source->tags.point,
+                          .copy_of = identity_of(source, of),
+                          .kms_key = kms_key,
+                          .source = source->source};
+    clock_format_iso(clock_wall_ms(r->run->clock), marks.created);
     http_pairs_add(&params, kinds[kind].copy_from, source->arn[0] != '\0' ? source->arn : source->id);
     http_pairs_add(&params, kinds[kind].copy_to, id);
     if (kms_key != NULL)
         http_pairs_add(&params, "KmsKeyId", kms_key);
-    add_tags(r, &params, source->tags.point);
-    enum err_code rc = begin(r, kind, kinds[kind].copy, &params, id, source->source, out, &old, &busy, err);
+    put_marks(&marks, &params);
+    enum err_code rc = begin(r, kind, kinds[kind].copy, &params, id, &marks, out, &old, &busy, err);
     if (resumed != NULL)
         *resumed = old;
     http_pairs_clear(&params);

@@ -43,8 +43,9 @@ enum err_code rds_snapshot_create(struct rds *r, const struct rds_database *sour
                                   const char *point, struct rds_snapshot *out, bool *resumed,
                                   struct err *err);
 
-/* Begins a copy, tagged dbsafe:created and with the source's dbsafe:point; kms_key: NULL for the source's
- * encryption.  Resumes as rds_snapshot_create does. */
+/* Begins a copy, tagged dbsafe:created, with the source's dbsafe:point, and with what it is a copy of and the
+ * key that was asked for; kms_key: NULL for the source's encryption. One that has the name already is it when
+ * these two are the same, finished or not: *resumed. */
 enum err_code rds_snapshot_copy(struct rds *r, const struct rds_snapshot *source, const char *id,
                                 const char *kms_key, struct rds_snapshot *out, bool *resumed,
                                 struct err *err);

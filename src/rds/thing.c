@@ -29,6 +29,10 @@ static void read_tags(const struct xml_node *node, struct rds_tags *out)
             COPY(out->point, tag, "Value");
         else if (strcmp(key, RDS_TAG_SNAPSHOT) == 0)
             COPY(out->snapshot, tag, "Value");
+        else if (strcmp(key, RDS_TAG_COPY_OF) == 0)
+            COPY(out->copy_of, tag, "Value");
+        else if (strcmp(key, RDS_TAG_KMS_KEY) == 0)
+            COPY(out->kms_key, tag, "Value");
     }
 }
 
@@ -68,6 +72,7 @@ static void read_cluster(const struct xml_node *node, struct rds_database *out)
     COPY(out->status, node, "Status");
     COPY(out->new_id, pending, "DBClusterIdentifier");
     COPY(out->address, node, "Endpoint");
+    COPY(out->reader_address, node, "ReaderEndpoint");
     out->port = (unsigned)number(node, "Port");
     out->changing = pending != NULL && pending->child != NULL;
     read_members(node, out);

@@ -21,9 +21,12 @@
 #define RDS_TAG_CREATED  "dbsafe:created"  /* ISO time */
 #define RDS_TAG_POINT    "dbsafe:point"    /* name of the recovery point */
 #define RDS_TAG_SNAPSHOT "dbsafe:snapshot" /* what an instance or cluster was restored from */
+#define RDS_TAG_COPY_OF  "dbsafe:copy-of"  /* the snapshot that a copy is of, and its moment: ARN@time */
+#define RDS_TAG_KMS_KEY  "dbsafe:kms-key"  /* that a copy was to be encrypted with, as it was given */
 
 struct rds_tags {
-    char created[RDS_TAG_BYTES], point[RDS_TAG_BYTES], snapshot[RDS_TAG_BYTES]; /* "": not there */
+    char created[RDS_TAG_BYTES], point[RDS_TAG_BYTES], snapshot[RDS_TAG_BYTES], copy_of[RDS_TAG_BYTES],
+        kms_key[RDS_TAG_BYTES]; /* "": not there */
 };
 
 struct rds_member {
@@ -39,10 +42,11 @@ struct rds_database {
     char arn[RDS_ARN_BYTES];
     char status[RDS_WORD_BYTES];
     char engine[RDS_WORD_BYTES], engine_version[RDS_WORD_BYTES];
-    char cluster_id[RDS_ID_BYTES];   /* of a member; "" */
-    char new_id[RDS_ID_BYTES];       /* that a rename under way gives it; "" */
-    bool changing;                   /* modifications are pending */
-    char address[RDS_ADDRESS_BYTES]; /* "" while it has none */
+    char cluster_id[RDS_ID_BYTES];          /* of a member; "" */
+    char new_id[RDS_ID_BYTES];              /* that a rename under way gives it; "" */
+    bool changing;                          /* modifications are pending */
+    char address[RDS_ADDRESS_BYTES];        /* "" while it has none */
+    char reader_address[RDS_ADDRESS_BYTES]; /* of a cluster */
     unsigned port;
     bool deletion_protection;
     unsigned retention_days;

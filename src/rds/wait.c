@@ -26,6 +26,7 @@ struct watch {
     const char *id;          /* for messages, and to ask by */
     const char *resource_id; /* to ask by instead; NULL */
     bool fresh;
+    bool only_name;                /* it is enough that it is called id */
     struct rds_snapshot *snapshot; /* of a snapshot: what was seen last */
     struct rds_database *database; /* of the others */
     /* The rest is the loop's. */
@@ -125,6 +126,11 @@ static enum rds_phase judge(struct watch *w, const struct sight *s)
     return rds_settle_feed(&w->settle, s->status);
 }
 
+static enum rds_phase judge_name(const struct sight *s)
+{
+    return s->changing ? RDS_PENDING : RDS_READY;
+}
+
 enum err_code rds_pause(struct rds *r, enum rds_kind kind, struct err *err)
 {
     const struct rds_options *o = r->options;
@@ -156,7 +162,7 @@ static enum err_code watch(struct rds *r, struct watch *w, struct err *err)
             w->fresh = false;
             w->seen_ms = clock_monotonic_ms(r->run->clock);
             report(r, w, &s);
-            enum rds_phase phase = judge(w, &s);
+            enum rds_phase phase = w->only_name ? judge_name(&s) : judge(w, &s);
             if (phase == RDS_READY)
                 return ERR_OK;
             if (phase == RDS_FAILED)
@@ -191,23 +197,45 @@ enum err_code rds_wait_renamed(struct rds *r, enum rds_kind kind, const char *re
     return watch(r, &w, err);
 }
 
-enum err_code rds_wait_gone(struct rds *r, enum rds_kind kind, const char *id, struct err *err)
+enum err_code rds_wait_named(struct rds *r, enum rds_kind kind, const char *resource_id, const char *id,
+                             struct rds_database *out, struct err *err)
 {
-    struct watch w = {.kind = kind, .id = id, .began_ms = clock_monotonic_ms(r->run->clock)};
+    struct watch w = {.kind = kind, .id = id, .resource_id = resource_id, .database = out, .only_name = true};
+    return watch(r, &w, err);
+}
+
+/* One look at who bears the name; *left: not that resource.  It may have been told to leave but not begun. */
+static enum err_code look_left(struct rds *r, struct watch *w, const char *resource_id, bool *left,
+                               struct err *err)
+{
+    struct rds_database bearer;
+    struct sight s = {.percent = -1};
+    enum err_code rc = rds_describe(r, w->kind, w->id, &bearer, err);
+    *left = rc == ERR_NOT_FOUND || (rc == ERR_OK && strcmp(bearer.resource_id, resource_id) != 0);
+    if (*left)
+        return ERR_OK;
+    if (rc != ERR_OK)
+        return tolerates(r, w, rc, err) ? ERR_OK : rc;
+    w->failures = 0;
+    bool leaving = bearer.new_id[0] != '\0' || strcmp(bearer.status, "renaming") == 0;
+    snprintf(s.status, sizeof s.status, "%s", leaving ? "renaming" : bearer.status);
+    report(r, w, &s);
+    if (!leaving && ++w->changing_seen > CHANGING_MAX)
+        return err_set(err, ERR_AWS, "the %s %s does not give up its name: it is '%s'",
+                       rds_kind_name(w->kind), w->id, bearer.status);
+    return ERR_OK;
+}
+
+enum err_code rds_wait_left(struct rds *r, enum rds_kind kind, const char *name, const char *resource_id,
+                            struct err *err)
+{
+    struct watch w = {.kind = kind, .id = name, .began_ms = clock_monotonic_ms(r->run->clock)};
+    bool left = false;
     for (;;) {
-        struct rds_database found;
-        struct sight s = {.percent = -1};
-        enum err_code rc = rds_describe(r, kind, id, &found, err);
-        if (rc == ERR_NOT_FOUND)
-            return ERR_OK;
-        if (rc == ERR_OK) {
-            snprintf(s.status, sizeof s.status, "%s", found.status);
-            report(r, &w, &s);
-        } else if (!tolerates(r, &w, rc, err)) {
-            return rc;
-        }
-        rc = pause_watch(r, &w, err);
-        if (rc != ERR_OK)
+        enum err_code rc = look_left(r, &w, resource_id, &left, err);
+        if (rc == ERR_OK && !left)
+            rc = pause_watch(r, &w, err);
+        if (rc != ERR_OK || left)
             return rc;
     }
 }

@@ -344,7 +344,7 @@ static enum err_code begin_snapshot(struct creating *c, struct err *err)
     steps_next(&c->out->steps, "beginning the snapshot");
     /* Identifiers have seconds: another one than that of a snapshot that failed at once. */
     int64_t at_ms = now_ms(c) > p->requested_ms ? now_ms(c) : p->requested_ms + 1000;
-    enum err_code code = s->ops->check(s, p->instance, &p->cluster, err);
+    enum err_code code = s->ops->check(s, p->instance, c->point->target, &p->cluster, err);
     if (code == ERR_OK)
         code = s->ops->make_id(s, c->point->name, at_ms, id, err);
     if (code != ERR_OK)
@@ -516,7 +516,7 @@ enum err_code point_plan(const struct run *run, const struct db_params *db, cons
                                        : code;
     }
     if (code == ERR_OK && request->instance)
-        code = request->snapshots->ops->check(request->snapshots, request->instance, &cluster, err);
+        code = request->snapshots->ops->check(request->snapshots, request->instance, NULL, &cluster, err);
     if (code == ERR_OK)
         code = plan(run, db, request, out, err);
     point_free(there);

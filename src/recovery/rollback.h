@@ -72,6 +72,7 @@ struct rollback_request {
     const char *to;                 /* name of the new instance; NULL: <live>-<point> */
     const char *const *copy_tables; /* patterns of further tables */
     unsigned copy_table_count;
+    bool take_over; /* by way of the instance: from a run on another host, which is dead */
     unsigned threads;
     unsigned lock_timeout_s;
     bool kill_blockers, assume_no_outside_fks;

@@ -1,12 +1,10 @@
 /* The way back by a new instance of the point's snapshot; see rollback.h. */
-#include "archive/reader.h"
 #include "core/fault.h"
 #include "core/mem.h"
 #include "core/process.h"
-#include "db/quote.h"
 #include "rds/instance.h"
 #include "rds/snapshot.h"
-#include "recovery/rollback_shared.h"
+#include "recovery/rollback_copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +13,12 @@
 #define REACH_TRIES   30
 #define REACH_WAIT_MS 1000
 
-struct by_instance {
-    struct rollback *r;
-    struct rds *rds;
-    struct rollback_journal *journal; /* in the result */
-    struct rds_database live;
-    struct rds_snapshot snapshot;
-    struct db_params there; /* connects to the new one */
-};
-
 static enum rds_kind kind_of(const struct rollback_journal *j)
 {
     return j->cluster ? RDS_CLUSTER : RDS_INSTANCE;
 }
 
-/* The journal as it is now, and a place where a test may end the run. */
-static enum err_code record(struct by_instance *b, const char *fault, struct err *err)
+enum err_code by_instance_record(struct by_instance *b, const char *fault, struct err *err)
 {
     (void)fault; /* in a release build */
     enum err_code code = rollback_journal_put(b->r->stores->points, b->r->out->point->name, b->journal, err);
@@ -39,21 +27,22 @@ static enum err_code record(struct by_instance *b, const char *fault, struct err
 
 /* ---- what is there ---- */
 
-/* A run that died left its journal; one that lives works on the same instances. */
+/* A run that died left its journal; one that lives works on the same instances.  take_over: a person knows
+ * that one nobody here can tell of is dead. */
 static enum err_code check_owner(const struct by_instance *b, const struct rollback_journal *j,
-                                 struct err *err)
+                                 bool take_over, struct err *err)
 {
     enum process_life life = *j->owner ? process_life_of(j->owner) : PROCESS_DEAD;
     char who[PROCESS_TEXT_BYTES];
     if (life == PROCESS_ALIVE)
         return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", b->r->out->point->name,
                        process_describe(j->owner, who));
-    if (life == PROCESS_ELSEWHERE)
-        log_warn(b->r->run->log,
-                 "a run that cannot be seen from here (other host, boot, container or account) rolled back "
-                 "to '%s' (%s): going on"
-                 " with what it did",
-                 b->r->out->point->name, process_describe(j->owner, who));
+    if (life == PROCESS_ELSEWHERE && !take_over)
+        return err_set(
+            err, ERR_LOCKED,
+            "a run that cannot be seen from here (other host, boot, container or account) rolled back to '%s'"
+            " (%s); if it is dead, --resume goes on with what it did",
+            b->r->out->point->name, process_describe(j->owner, who));
     return ERR_OK;
 }
 
@@ -63,7 +52,8 @@ static enum err_code read_journal(struct by_instance *b, bool *there, struct err
     *there = code == ERR_OK;
     if (code == ERR_NOT_FOUND)
         return ERR_OK;
-    return code == ERR_OK ? check_owner(b, b->journal, err) : code;
+    memcpy(b->seen, b->journal->owner, sizeof b->seen);
+    return code == ERR_OK ? check_owner(b, b->journal, b->r->request->take_over, err) : code;
 }
 
 /* Makes the journal this run's, under the lock of the store of points: of two that begin, one goes on. */
@@ -75,11 +65,11 @@ static enum err_code claim(struct by_instance *b, const char *fault, struct err 
     if (code != ERR_OK)
         return code;
     code = rollback_journal_get(b->r->stores->points, b->r->out->point->name, &now, err);
-    if (code == ERR_OK && *now.owner && process_life_of(now.owner) == PROCESS_ALIVE)
-        code = check_owner(b, &now, err);
+    if (code == ERR_OK)
+        code = check_owner(b, &now, strcmp(now.owner, b->seen) == 0, err);
     if (code == ERR_OK || code == ERR_NOT_FOUND) {
         process_put_self(b->journal->owner);
-        code = record(b, fault, err);
+        code = by_instance_record(b, fault, err);
     }
     store_free(locked);
     return code;
@@ -96,24 +86,31 @@ static struct rds_cutover cutover_of(const struct rollback_journal *j)
     return c;
 }
 
-/* The live one: by the journal where there is one, because a member keeps its name when its cluster is
- * renamed. */
+/* The live one is what bears the name that the snapshot's source had.  Not what was named to the point: a
+ * member keeps its name when its cluster is renamed, and is then one of the old cluster's. */
 static enum err_code find_live(struct by_instance *b, bool journalled, struct err *err)
 {
     const struct point *p = b->r->out->point;
-    enum err_code code = journalled
-                             ? rds_describe(b->rds, kind_of(b->journal), b->journal->name, &b->live, err)
-                             : rds_find(b->rds, p->snapshot.instance, &b->live, err);
+    enum rds_kind kind = p->snapshot.cluster ? RDS_CLUSTER : RDS_INSTANCE;
+    enum err_code code =
+        rds_describe(b->rds, kind, journalled ? b->journal->name : b->snapshot.source, &b->live, err);
     if (code == ERR_NOT_FOUND)
         return err_hint(err,
                         "; without it nobody knows which settings the new one is to have: 'dbsafe snapshot"
                         " restore %s --to NAME --instance LIKE' makes it like another, 'dbsafe restore %s'"
                         " loads the archive into it",
                         p->snapshot.id, p->archive.name);
-    if (code == ERR_OK && p->snapshot.cluster != (b->live.kind == RDS_CLUSTER))
-        return err_set(err, ERR_REFUSED, "%s is %s now, the snapshot %s is of %s", b->live.id,
-                       rds_kind_name(b->live.kind), p->snapshot.id,
-                       p->snapshot.cluster ? "a cluster" : "an instance");
+    if (code == ERR_OK && *b->live.cluster_id)
+        return err_set(err, ERR_REFUSED,
+                       "%s is a member of the cluster %s now, the snapshot %s is of an"
+                       " instance",
+                       b->live.id, b->live.cluster_id, p->snapshot.id);
+    if (code == ERR_OK && b->r->request->then == ROLLBACK_RENAME &&
+        rds_phase_of(b->live.kind, b->live.status) == RDS_FAILED)
+        return err_set(err, ERR_REFUSED,
+                       "%s is '%s', and names are exchanged only while both are available; without --cutover"
+                       " the new one is made beside it",
+                       b->live.id, b->live.status);
     return code;
 }
 
@@ -130,6 +127,22 @@ static enum err_code check_snapshot(struct by_instance *b, struct err *err)
     return code == ERR_OK ? ERR_OK : err_wrap(err, "the snapshot of the point '%s'", p->name);
 }
 
+/* One that had the live one's name holds what was written then: it is no more what the snapshot was. */
+static enum err_code check_unused(struct by_instance *b, struct err *err)
+{
+    struct rds_database found;
+    const struct rollback_journal *j = b->journal;
+    if (!*j->served)
+        return ERR_OK;
+    enum err_code code = rds_describe(b->rds, kind_of(j), j->to, &found, err);
+    if (code == ERR_OK && strstr(j->served, found.resource_id))
+        return err_set(err, ERR_REFUSED,
+                       "%s had the name %s after an earlier cut-over, and holds what was written then: give"
+                       " the new one another name with --to",
+                       j->to, j->name);
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
 /* Names for what will be made; a run that died before any cut-over is gone on with. */
 static enum err_code plan(struct by_instance *b, bool journalled, struct err *err)
 {
@@ -143,14 +156,16 @@ static enum err_code plan(struct by_instance *b, bool journalled, struct err *er
         return code;
     bool same = journalled && strcmp(j->resource, b->live.resource_id) == 0 &&
                 (!q->to || strcmp(j->to, to) == 0) && strcmp(j->snapshot, b->snapshot.id) == 0;
-    if (same)
-        return ERR_OK;
-    *j = (struct rollback_journal){.cluster = b->live.kind == RDS_CLUSTER};
-    memcpy(j->snapshot, b->snapshot.id, sizeof j->snapshot);
-    memcpy(j->name, b->live.id, sizeof j->name);
-    memcpy(j->resource, b->live.resource_id, sizeof j->resource);
-    memcpy(j->to, to, sizeof j->to);
-    return ERR_OK;
+    if (!same) { /* all but what outlives one rollback: who served, and a copy that is to be removed */
+        memcpy(j->snapshot, b->snapshot.id, sizeof j->snapshot);
+        memcpy(j->name, b->live.id, sizeof j->name);
+        memcpy(j->resource, b->live.resource_id, sizeof j->resource);
+        memcpy(j->to, to, sizeof j->to);
+        j->cluster = b->live.kind == RDS_CLUSTER;
+        j->to_resource[0] = j->old_name[0] = '\0';
+        j->loaded = j->finished = false;
+    }
+    return check_unused(b, err);
 }
 
 /* What the live tables lose is worth knowing, but a live server that cannot be asked is a reason to go this
@@ -191,9 +206,9 @@ static enum err_code make(struct by_instance *b, struct err *err)
     if (strcmp(b->journal->to_resource, made->database.resource_id) != 0) { /* another than a dead run's */
         memcpy(b->journal->to_resource, made->database.resource_id, sizeof b->journal->to_resource);
         b->journal->loaded = false;
-        b->journal->copy[0] = '\0';
+        code = rollback_copy_forget(b, err);
     }
-    return record(b, "rollback_instance_made", err);
+    return code == ERR_OK ? by_instance_record(b, "rollback_instance_made", err) : code;
 }
 
 static enum err_code compare_new(struct by_instance *b, struct err *err)
@@ -227,15 +242,18 @@ static enum err_code load(struct by_instance *b, struct err *err)
         return err_hint(err, "; the live one was not touched, the same rollback again goes on with %s",
                         b->journal->to);
     b->journal->loaded = true;
-    return record(b, "rollback_instance_loaded", err);
+    return by_instance_record(b, "rollback_instance_loaded", err);
 }
 
 static enum err_code finish(struct by_instance *b, struct err *err)
 {
     b->journal->owner[0] = '\0';
     b->journal->finished = true;
-    enum err_code code = record(b, "rollback_instance_finished", err);
+    enum err_code code = by_instance_record(b, "rollback_instance_finished", err);
     b->r->out->done = code == ERR_OK;
+    if (code != ERR_OK && b->r->out->instance.cut_over)
+        err_hint(err, "; %s is the new one already, what it was is called %s", b->journal->name,
+                 b->journal->old_name);
     return code;
 }
 
@@ -259,35 +277,57 @@ static void reach(struct by_instance *b, const struct rds_database *d)
              why.text);
 }
 
+/* The replacement has, or had, the live one's name. */
+static void note_served(struct rollback_journal *j)
+{
+    size_t used = strlen(j->served);
+    if (!strstr(j->served, j->to_resource) && used + strlen(j->to_resource) + 2 <= sizeof j->served)
+        snprintf(j->served + used, sizeof j->served - used, "%s%s", used ? " " : "", j->to_resource);
+}
+
 /* From a journalled plan to the end. */
 static enum err_code run_cutover(struct by_instance *b, struct err *err)
 {
     const struct rds_cutover c = cutover_of(b->journal);
-    struct rds_database *now = &b->r->out->instance.restored.database;
+    struct rds_database now;
     steps_next(&b->r->out->steps, "exchanging the names");
-    enum err_code code = rds_cutover_run(b->rds, &c, err);
+    enum err_code code = rds_cutover_run(b->rds, &c, &now, err);
+    if (*now.id) {
+        b->r->out->instance.restored.database = now;
+        b->r->out->instance.cut_over = true;
+        note_served(b->journal);
+    }
     if (code == ERR_OK)
         code = fault_point("rollback_cutover_done", ERR_AWS, err);
     if (code == ERR_OK)
-        code = rds_describe(b->rds, c.kind, c.name, now, err);
-    if (code != ERR_OK)
-        return code;
-    b->r->out->instance.cut_over = true;
-    reach(b, now);
-    return ERR_OK;
+        reach(b, &now);
+    return code;
+}
+
+/* Both as they are now, hours after the first look at the live one, once they are available. */
+static enum err_code await(struct by_instance *b, const char *resource, const char *name,
+                           struct rds_database *out, struct err *err)
+{
+    enum err_code code = rds_describe_resource(b->rds, kind_of(b->journal), resource, out, err);
+    if (code == ERR_OK && strcmp(out->id, name) != 0)
+        return err_set(err, ERR_REFUSED, "%s is called %s now", name, out->id);
+    return code == ERR_OK ? rds_wait_renamed(b->rds, kind_of(b->journal), resource, name, out, err) : code;
 }
 
 static enum err_code cut_over(struct by_instance *b, struct err *err)
 {
+    struct rollback_journal *j = b->journal;
     struct rds_database now;
     struct rds_cutover c;
-    enum err_code code = rds_describe(b->rds, kind_of(b->journal), b->journal->to, &now, err);
+    enum err_code code = await(b, j->to_resource, j->to, &now, err);
+    if (code == ERR_OK)
+        code = await(b, j->resource, j->name, &b->live, err);
     if (code == ERR_OK)
         code = rds_cutover_plan(b->rds, &b->live, &now, &c, err);
     if (code != ERR_OK)
         return code;
-    memcpy(b->journal->old_name, c.old_name, sizeof b->journal->old_name);
-    code = record(b, "rollback_cutover_planned", err);
+    memcpy(j->old_name, c.old_name, sizeof j->old_name);
+    code = by_instance_record(b, "rollback_cutover_planned", err);
     return code == ERR_OK ? run_cutover(b, err) : code;
 }
 
@@ -295,6 +335,7 @@ static enum err_code cut_back(struct by_instance *b, bool journalled, struct err
 {
     struct rollback_journal *j = b->journal;
     struct rollback_result *out = b->r->out;
+    enum rds_cutover_state state;
     if (!journalled || !*j->old_name)
         return err_set(err, ERR_REFUSED, "no cut-over of a rollback to '%s' is recorded", out->point->name);
     const struct rds_cutover c = cutover_of(j);
@@ -303,118 +344,18 @@ static enum err_code cut_back(struct by_instance *b, bool journalled, struct err
         return ERR_OK;
     enum err_code code = rollback_ask(b->r, err);
     if (code == ERR_OK)
+        code = rds_cutover_look(b->rds, &c, &state, err);
+    if (code == ERR_OK && state == RDS_CUTOVER_DONE)
+        note_served(j);
+    if (code == ERR_OK)
         code = claim(b, "rollback_cut_back_begun", err);
     steps_next(&out->steps, "exchanging the names back");
     if (code == ERR_OK)
-        code = rds_cutover_undo(b->rds, &c, err);
-    if (code == ERR_OK)
-        code = rds_describe(b->rds, c.kind, c.name, &out->instance.restored.database, err);
+        code = rds_cutover_undo(b->rds, &c, &out->instance.restored.database, err);
     if (code != ERR_OK)
         return code;
     j->old_name[0] = '\0';
     return finish(b, err);
-}
-
-/* ---- its tables ---- */
-
-static enum err_code open_copy(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
-{
-    struct by_instance *b = arg;
-    return store_create(b->r->stores->points, b->journal->copy, most_bytes, out, err);
-}
-
-/* The point's tables and the further ones, in one archive: all are exchanged in one rename, foreign keys
- * between them included. */
-static enum err_code dump_copy(struct by_instance *b, struct err *err)
-{
-    const struct rollback_request *q = b->r->request;
-    const struct manifest *m = b->r->out->manifest;
-    struct dump_options options = q->export_dump;
-    struct dump_result dumped;
-    char stamp[CLOCK_COMPACT_BYTES];
-    const char **names = arena_calloc(b->r->arena, m->table_count + q->copy_table_count + 1, sizeof *names);
-    for (unsigned i = 0; i < m->table_count; i++)
-        names[options.name_count++] = db_quoted_pair(b->r->arena, m->tables[i].schema, m->tables[i].name);
-    for (unsigned i = 0; i < q->copy_table_count; i++)
-        names[options.name_count++] = q->copy_tables[i];
-    options.names = names;
-    options.label = "copy";
-    steps_next(&b->r->out->steps, "reading the tables of the new instance");
-    clock_format_compact(clock_wall_ms(b->r->run->clock), stamp);
-    snprintf(b->journal->copy, sizeof b->journal->copy, "%s~copy-%s-%s.dbsafe.tar", b->r->out->point->name,
-             stamp, b->r->run->run_id);
-    enum err_code code = dump_run(b->r->run, &b->there, &options, open_copy, b, &dumped, err);
-    if (code != ERR_OK) {
-        b->journal->copy[0] = '\0';
-        return err_wrap(err, "copy tables of %s", b->journal->to);
-    }
-    manifest_free(dumped.manifest);
-    return record(b, "rollback_copy_read", err);
-}
-
-/* The new one's tables of the point must still be the archive's, and what was asked for must be in it. */
-static enum err_code check_copy(struct by_instance *b, const struct manifest *copy, struct err *err)
-{
-    const struct manifest *m = b->r->out->manifest;
-    for (unsigned i = 0; i < m->table_count; i++) {
-        const struct manifest_table *want = &m->tables[i],
-                                    *have = manifest_find_table(copy, want->schema, want->name);
-        if (!have || have->rows != want->rows || !rowsum_equal(have->checksum, want->checksum))
-            return err_set(err, ERR_DIFFERS, "%s.%s of %s is not as in the archive", want->schema, want->name,
-                           b->journal->to);
-    }
-    return ERR_OK;
-}
-
-static enum err_code open_copied(struct by_instance *b, struct source **source, struct manifest **m,
-                                 struct err *err)
-{
-    enum err_code code = ERR_NOT_FOUND;
-    if (*b->journal->copy)
-        code = store_open(b->r->stores->points, b->journal->copy, source, err);
-    if (code == ERR_NOT_FOUND) { /* none was finished */
-        code = dump_copy(b, err);
-        if (code == ERR_OK)
-            code = store_open(b->r->stores->points, b->journal->copy, source, err);
-    }
-    if (code == ERR_OK)
-        code = archive_read_manifest(*source, m, err);
-    return code == ERR_OK ? check_copy(b, *m, err) : code;
-}
-
-static enum err_code copy_tables(struct by_instance *b, struct err *err)
-{
-    struct rollback *r = b->r;
-    struct source *source = NULL;
-    struct manifest *m = NULL;
-    const struct verify_options compared = {.threads = r->request->threads};
-    struct verify_result changes = {0};
-    bool pending = false;
-    enum err_code code = open_copied(b, &source, &m, err);
-    if (code == ERR_OK)
-        code = rollback_look_for_pending(r->run, r->db, b->journal->copy, &pending, err);
-    if (code == ERR_OK) {
-        steps_next(&r->out->steps, "comparing the live one with them");
-        code = verify_live(r->run, r->db, m, &compared, &changes, err);
-        verify_result_free(&changes);
-    }
-    bool differs = code == ERR_DIFFERS; /* else a dead run exchanged them */
-    code = differs ? ERR_OK : code;
-    if (code == ERR_OK && (differs || pending)) {
-        const struct restore_options options =
-            rollback_restore_options(r->request, b->journal->copy, pending);
-        steps_next(&r->out->steps, "loading them into the live one");
-        code = restore_run(r->run, r->db, source, &options, &r->out->instance.copied, err);
-    }
-    if (code == ERR_OK)
-        code = fault_point("rollback_copied", ERR_DB, err);
-    source_free(source);
-    manifest_free(m);
-    if (code != ERR_OK)
-        return code;
-    code = store_remove(r->stores->points, b->journal->copy, err);
-    b->journal->copy[0] = '\0';
-    return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
 /* ---- all of it ---- */
@@ -429,7 +370,12 @@ static enum err_code finish_cutover(struct by_instance *b, bool *over, struct er
     enum err_code code = rds_cutover_look(b->rds, &c, &state, err);
     *over = false;
     if (code != ERR_OK || (state == RDS_CUTOVER_BEFORE && b->r->request->then == ROLLBACK_RENAME))
-        return code; /* it was given back, or not begun: all is asked again */
+        return code;                    /* it was given back, or not begun: all is asked again */
+    if (state == RDS_CUTOVER_FOREIGN) { /* what was exchanged then is past: all is asked again */
+        log_info(b->r->run->log, "%s is another one than an earlier rollback to this point knew", c.name);
+        b->journal->resource[0] = '\0';
+        return ERR_OK;
+    }
     if (state == RDS_CUTOVER_DONE && b->journal->finished) {
         *over = b->r->request->then == ROLLBACK_RENAME;
         if (!*over)
@@ -488,7 +434,7 @@ static enum err_code act(struct by_instance *b, struct err *err)
     if (code == ERR_OK && then == ROLLBACK_RENAME)
         code = cut_over(b, err);
     if (code == ERR_OK && then == ROLLBACK_COPY)
-        code = copy_tables(b, err);
+        code = rollback_copy_tables(b, err);
     return code == ERR_OK ? finish(b, err) : code;
 }
 
@@ -496,7 +442,9 @@ enum err_code rollback_by_instance(struct rollback *r, struct err *err)
 {
     struct by_instance b = {.r = r, .rds = r->request->rds, .journal = &r->out->instance.journal};
     bool journalled = false, over = false;
-    enum err_code code = rollback_open_point(r, err);
+    enum err_code code = rollback_copy_check(r->request, err);
+    if (code == ERR_OK)
+        code = rollback_open_point(r, err);
     if (code == ERR_OK)
         code = read_journal(&b, &journalled, err);
     if (code == ERR_OK && r->request->then == ROLLBACK_BACK)

@@ -19,8 +19,8 @@ static const struct {
     {                                                                                                        \
 #field, offsetof(struct rollback_journal, field), sizeof((struct rollback_journal *)0)->field        \
     }
-    TEXT(owner), TEXT(snapshot),    TEXT(name),     TEXT(resource),
-    TEXT(to),    TEXT(to_resource), TEXT(old_name), TEXT(copy),
+    TEXT(owner),       TEXT(snapshot), TEXT(name),   TEXT(resource), TEXT(to),
+    TEXT(to_resource), TEXT(old_name), TEXT(served), TEXT(copy),     TEXT(copy_tables),
 #undef TEXT
 };
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])

@@ -11,7 +11,9 @@
 #include "core/store.h"
 #include "rds/thing.h"
 
-#define ROLLBACK_COPY_BYTES 128
+#define ROLLBACK_COPY_BYTES        128
+#define ROLLBACK_COPY_TABLES_BYTES 4096
+#define ROLLBACK_SERVED_BYTES      2048
 
 struct rollback_journal {
     char owner[PROCESS_TEXT_BYTES]; /* the process that works on it; "": none */
@@ -20,9 +22,11 @@ struct rollback_journal {
     char name[RDS_ID_BYTES], resource[RDS_WORD_BYTES]; /* the live one */
     char to[RDS_ID_BYTES];                             /* the new one's own name */
     char to_resource[RDS_WORD_BYTES];                  /* ""; once it is there */
-    char old_name[RDS_ID_BYTES];    /* that the live one gets in a cut-over; "": none was begun */
-    char copy[ROLLBACK_COPY_BYTES]; /* of the new one's tables, finished, in the store of points; "" */
-    bool loaded;                    /* the archive's tables are in the new one */
+    char old_name[RDS_ID_BYTES];        /* that the live one gets in a cut-over; "": none was begun */
+    char served[ROLLBACK_SERVED_BYTES]; /* resources of new ones that had the live one's name, by spaces */
+    char copy[ROLLBACK_COPY_BYTES]; /* of the new one's tables, in the store of points: whole or not there */
+    char copy_tables[ROLLBACK_COPY_TABLES_BYTES]; /* the further tables in it, as they were asked for */
+    bool loaded;                                  /* the archive's tables are in the new one */
     bool finished;
 };
 

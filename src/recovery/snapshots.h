@@ -34,9 +34,10 @@ struct snapshot_state {
 
 struct recovery_snapshots_ops {
     /* Whether the instance is there and can be snapshotted now; *cluster: it is a member of one, which is
-     * what will be snapshotted. */
-    enum err_code (*check)(struct recovery_snapshots *s, const char *instance, bool *cluster,
-                           struct err *err);
+     * what will be snapshotted. target ("user@host:port"; NULL: not known): the server that is archived; that
+     * it does not look like one of the instance's endpoints is a warning. */
+    enum err_code (*check)(struct recovery_snapshots *s, const char *instance, const char *target,
+                           bool *cluster, struct err *err);
     /* A legal identifier for a snapshot of a point of that name, begun at that time; the same for the same.
      */
     enum err_code (*make_id)(struct recovery_snapshots *s, const char *point, int64_t wall_ms,

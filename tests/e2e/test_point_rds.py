@@ -34,6 +34,7 @@ class PointOnRds(TestCase):
     def setUp(self):
         self.rds.reset()
         self.rds.wait_idle()
+        self.rds.unseen_looks = 2
 
     def tearDown(self):
         self.assertEqual(self.rds.all_problems(), [], self.rds.trace())
@@ -131,6 +132,7 @@ class Instance(PointOnRds):
         self.assertEqual((again.json["point"]["state"], len(self.ours("broken"))), ("complete", 2))
 
     def test_a_snapshot_that_was_begun_long_ago(self):
+        self.rds.unseen_looks = 0  # it has been there for an hour
         self.create("slow", fault="kill:point_snapshot_begun", check=-9)
         self.rds.wait_idle()
         old, = self.ours("slow")

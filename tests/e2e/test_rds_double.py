@@ -120,7 +120,7 @@ class Instances(DoubleCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.rds.parameter_groups.add("tuned")
+        cls.rds.parameter_groups["tuned"] = "mariadb10.11"
         cls.rds.create_instance("prod", PASSWORD, "shop", VpcSecurityGroupIds=["sg-1", "sg-2"], DBParameterGroupName="tuned",
                                 MultiAZ=True, Tags=[{"Key": "team", "Value": "data"}])
         cls.prod = cls.rds.instances["prod"]
@@ -303,12 +303,58 @@ class Instances(DoubleCase):
         self.api.delete_db_snapshot(DBSnapshotIdentifier="first")
         wait_until(lambda: "first" not in self.rds.snapshots, 60, "first gone")
         copy = self.snapshot("second")
-        self.assertEqual((copy["TagList"], copy["SourceDBSnapshotIdentifier"].rsplit(":", 1)[-1]), ([{"Key": "a", "Value": "b"}], "first"))
+        self.assertEqual(copy["TagList"], [{"Key": "a", "Value": "b"}])
+        self.assertNotIn("SourceDBSnapshotIdentifier", copy, "only copies from other regions and accounts say it")
         automated = self.api.describe_db_snapshots(SnapshotType="automated", DBInstanceIdentifier="prod")["DBSnapshots"]
         self.assertEqual(len(automated), 1)
         with self.refused() as e:
             self.api.delete_db_snapshot(DBSnapshotIdentifier=automated[0]["DBSnapshotIdentifier"])
         self.assertEqual(code_of(e), "InvalidDBSnapshotState")
+
+    def test_groups_are_for_a_version(self):
+        with self.refused() as e:
+            self.api.create_db_instance(DBInstanceIdentifier="old", Engine="mariadb", EngineVersion="10.6.14", DBInstanceClass="db.t3.micro",
+                                        AllocatedStorage=20, MasterUsername="admin", MasterUserPassword=PASSWORD, DBParameterGroupName="tuned")
+        self.assertEqual(code_of(e), "InvalidParameterCombination")
+        self.rds.create_instance("old", PASSWORD, EngineVersion="10.6.14")
+        self.assertEqual(self.instance("old")["DBParameterGroups"][0]["DBParameterGroupName"], "default.mariadb10.6")
+        self.taken("old", "of-old")
+        for group in ({"DBParameterGroupName": "tuned"}, {"OptionGroupName": "default:mariadb-10-11"}):
+            with self.refused() as e:
+                self.api.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="x", DBSnapshotIdentifier="of-old", **group)
+            self.assertEqual(code_of(e), "InvalidParameterCombination")
+        with self.refused() as e:
+            self.api.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="x", DBSnapshotIdentifier="of-old", DBParameterGroupName="none")
+        self.assertEqual(code_of(e), "DBParameterGroupNotFound")
+
+    def test_performance_is_for_a_size(self):
+        self.rds.create_instance("small", PASSWORD, StorageType="gp3", AllocatedStorage=100)
+        self.taken("small", "of-small")
+        for wrong in ({"StorageType": "gp3", "Iops": 12000}, {"StorageType": "io1", "Iops": 6000}, {"StorageType": "gp2", "Iops": 3000}):
+            with self.refused() as e:
+                self.api.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="x", DBSnapshotIdentifier="of-small", **wrong)
+            self.assertEqual(code_of(e), "InvalidParameterCombination")
+        for wrong in ({"AllocatedStorage": 50}, {"AllocatedStorage": 500}):  # smaller; without IOPS
+            with self.refused() as e:
+                self.api.modify_db_instance(DBInstanceIdentifier="small", ApplyImmediately=True, **wrong)
+            self.assertEqual(code_of(e), "InvalidParameterCombination")
+        self.api.modify_db_instance(DBInstanceIdentifier="small", ApplyImmediately=True, AllocatedStorage=105)
+        self.assertEqual(self.available("small")["AllocatedStorage"], 110, "by ten percent at least")
+
+    def test_what_is_begun_is_not_seen_at_once(self):
+        self.rds.unseen_looks = 2
+        self.rds.states.hold("creating")
+        self.api.create_db_snapshot(DBInstanceIdentifier="prod", DBSnapshotIdentifier="shy")
+        for _ in range(2):
+            with self.refused() as e:
+                self.snapshot("shy")
+            self.assertEqual(code_of(e), "DBSnapshotNotFound")
+        with self.refused() as e:
+            self.api.create_db_snapshot(DBInstanceIdentifier="prod", DBSnapshotIdentifier="shy")
+        self.assertIn(code_of(e), ("DBSnapshotAlreadyExists", "InvalidDBInstanceState"))
+        self.assertEqual(self.snapshot("shy")["Status"], "creating")
+        self.rds.states.release("creating")
+        self.rds.wait_idle()
 
     def test_pages(self):
         for i in range(4):
@@ -378,8 +424,8 @@ class Clusters(DoubleCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.rds.cluster_parameter_groups.add("tuned")
-        cls.rds.create_cluster("blue", 2, PASSWORD, DatabaseName="shop", DBClusterParameterGroupName="tuned", VpcSecurityGroupIds=["sg-7"])
+        cls.rds.cluster_parameter_groups["tuned"] = "aurora-mysql8.0"
+        cls.rds.create_cluster("blue", 2, PASSWORD, DatabaseName="shop", EngineVersion="8.0.mysql_aurora.3.04.0", DBClusterParameterGroupName="tuned", VpcSecurityGroupIds=["sg-7"])
 
     def cluster(self, name):
         return self.api.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
@@ -410,7 +456,8 @@ class Clusters(DoubleCase):
         wait_until(lambda: self.api.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier="blue-1")["DBClusterSnapshots"][0]["Status"] == "available",
                    60, "the snapshot")
         self.api.restore_db_cluster_from_snapshot(DBClusterIdentifier="green", SnapshotIdentifier="blue-1", Engine="aurora-mysql")
-        green = self.cluster_available("green")
+        green, blue = self.cluster_available("green"), self.cluster("blue")
+        self.assertNotEqual(green["EngineVersion"], blue["EngineVersion"], "it is the region's default unless it is said")
         self.assertEqual((green["DBClusterParameterGroup"], green["DBClusterMembers"]), (CLUSTER_FORGOTTEN["DBClusterParameterGroupName"], []))
         with self.assertRaises(pymysql.err.OperationalError):
             self.connect(self.endpoint(green))

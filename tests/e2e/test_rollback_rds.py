@@ -20,7 +20,7 @@ UPDATE shop.other SET n = -1;
 RENAME = ["rollback_opened", "rollback_compared", "rollback_confirmed", "rollback_instance_planned", "rds_restore", "rollback_instance_made",
           "restore_journalled", "restore_loaded", "restore_verified", "swap_planned", "swap_begin", "swap_finish", "rollback_instance_loaded", "rollback_cutover_planned",
           "rds_cutover_second", "rollback_cutover_done", "rollback_instance_finished"]
-COPY = ["rollback_instance_loaded", "rollback_copy_read", "restore_loaded", "swap_finish", "rollback_copied", "rollback_instance_finished"]
+COPY = ["rollback_instance_loaded", "rollback_copy_named", "rollback_copy_read", "restore_loaded", "swap_finish", "rollback_copied", "rollback_instance_finished"]
 
 
 class Account:
@@ -61,6 +61,7 @@ class ByInstance(TestCase):
 
     def setUp(self):
         self.rds.reset()
+        self.rds.unseen_looks = 2
         type(self).count += 1
         self.name = f"prod{self.count}"
         if self.cluster:
@@ -296,6 +297,102 @@ class Told(ByInstance):
         self.assertRegex(told.err, r"AWS does not tell how long .*, which took at most 0:\d\d to make \(storage of \d+ GiB\)")
 
 
+class Members(ByInstance):
+    cluster = True
+
+    def test_the_name_is_the_clusters(self):
+        """A member keeps its name when its cluster is renamed: the next point's rollback is of what bears the name all the same."""
+        for point in ("p1", "p2"):
+            self.live.dbsafe("point", "create", point, "glpi_select", "--instance", self.instance, "--no-drill")
+            self.rds.wait_idle()
+        self.live.server().load(MIGRATION)
+        old = self.live.thing().resource
+        self.rollback("--via", "instance", "--cutover", "rename")
+        first = self.live.thing().resource
+        self.live.server().load("DELETE FROM shop.orders;\n")
+        made = self.live.dbsafe("rollback", "--point", "p2", "--yes", "--via", "instance", "--cutover", "rename", "--json").json
+        self.assertEqual(made["instance"]["name"], self.name)
+        self.assertEqual(self.live.thing(made["instance"]["old_name"]).resource, first)
+        self.assertNotIn(self.live.thing().resource, (old, first))
+        self.assertEqual(self.live.server().value("SELECT COUNT(*) FROM shop.orders"), 200)
+        told = self.live.dbsafe("point", "create", "p3", "glpi_select", "--instance", self.instance, "--no-drill").err
+        self.assertIn("is that one server?", told)
+        members = self.live.thing().members
+        told = self.live.dbsafe("point", "create", "p4", "glpi_select", "--instance", members[0].id, "--no-drill").err
+        self.assertNotIn("is that one server?", told)
+
+
+class Again(ByInstance):
+    """What earlier rollbacks left, and what of it counts."""
+
+    def go(self, point, *args, **options):
+        return self.live.dbsafe("rollback", "--point", point, "--yes", "--via", "instance", *args, **options)
+
+    def test_two_points_by_turns(self):
+        for point in ("p1", "p2"):
+            self.live.dbsafe("point", "create", point, "glpi_select", "--instance", self.instance, "--no-drill")
+            self.rds.wait_idle()
+        self.live.server().load(MIGRATION)
+        for point in ("p1", "p2", "p1"):
+            before = self.live.thing().resource
+            made = self.go(point, "--cutover", "rename", "--json").json["instance"]
+            self.assertTrue(made["cut_over"])
+            self.assertEqual(self.live.thing(made["old_name"]).resource, before)
+        self.assertIn("belongs to neither", self.go("p2", "--cutover", "back", check=10).err)
+        self.go("p1", "--cutover", "back")
+        self.assertEqual(self.live.thing().resource, before)
+
+    def test_what_had_the_name_is_not_taken_again(self):
+        self.point()
+        self.rollback("--via", "instance", "--cutover", "rename")
+        self.live.server().load("UPDATE shop.other SET n = 777;\n")
+        self.rollback("--via", "instance", "--cutover", "back")
+        for way in (("--cutover", "rename"), (), ("--copy-tables", "shop.orders")):
+            self.assertIn("give the new one another name with --to", self.rollback("--via", "instance", *way, check=10).err)
+        self.rollback("--via", "instance", "--to", "fresh", "--cutover", "rename")
+        self.assertEqual(self.live.server().value("SELECT n FROM shop.other"), 1)
+        self.rollback("--via", "instance", "--cutover", "back")
+        self.assertIn("--to", self.rollback("--via", "instance", "--to", self.new(), check=10).err)
+        self.assertIn("--to", self.rollback("--via", "instance", "--to", "fresh", check=10).err)
+
+    def test_a_copy_of_other_tables(self):
+        self.point()
+        copies = (self.live.store / "points").glob
+        way = ("--via", "instance", "--copy-tables")
+        self.rollback(*way, "shop.orders", fault="kill:rollback_copy_read", check=-9)
+        first, = copies("*~copy*")
+        done = self.rollback(*way, "shop.other", fault="kill:restore_loaded", check=-9)
+        self.assertNotIn(first, copies("*~copy*"))
+        self.assertIn("shop.other is not finished", self.rollback(*way, "shop.orders", check=10).err)
+        done = self.rollback(*way, "shop.other", "--json").json
+        self.assertEqual((done["verdict"], done["instance"]["copied_tables"]), ("done", 5))
+        self.assertEqual(self.live.server().value("SELECT n FROM shop.other"), 1)
+        self.assertEqual(self.live.server().value("SELECT COUNT(*) FROM shop.orders"), 151)
+        self.assertEqual(list(copies("*~copy*")), [])
+        self.rollback(*way, ",".join(f"shop.a_rather_long_name_{i}" for i in range(200)), check=2)
+
+    def test_a_run_on_another_host(self):
+        self.point()
+        self.rollback("--via", "instance", fault="kill:rollback_instance_made", check=-9)
+        journal = self.live.store / "points" / "p1~instance.json"
+        values = json.loads(journal.read_text())
+        host, rest = values["owner"].split(" ", 1)
+        journal.write_text(json.dumps({**values, "owner": f"not-{host} {rest}"}))
+        self.assertIn("--resume goes on", self.rollback("--via", "instance", check=12).err)
+        self.assertEqual(self.rollback("--via", "instance", "--resume", "--json").json["verdict"], "done")
+
+    def test_the_live_one_was_busy_at_the_beginning(self):
+        self.point()
+        self.live.thing().shown = ["backing-up"]
+        self.assertTrue(self.rollback("--via", "instance", "--cutover", "rename", "--json").json["instance"]["cut_over"])
+
+    def test_the_live_one_is_broken(self):
+        self.point()
+        self.live.thing().status = "storage-full"
+        self.assertIn("is 'storage-full'", self.rollback("--via", "instance", "--cutover", "rename", check=10).err)
+        self.assertEqual(self.rds.log("RestoreDBInstanceFromDBSnapshot"), [])
+
+
 class Refused(ByInstance):
     def test_what_is_refused(self):
         self.point()
@@ -322,9 +419,7 @@ class Refused(ByInstance):
         """AWS goes on, and so does the same command; another run is kept out meanwhile."""
         self.point()
         self.rds.states.hold("creating")
-        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_STORE": f"file://{self.live.store}"}
-        argv = process.dbsafe_argv(["rollback", f"--defaults-file={self.live.file}", "--point", "p1", "--yes", "--via", "instance"])
-        running = process.start(argv, env=process.client_env(self.live.home, env))
+        running = self.start()
         wait_until(lambda: self.new() in self.rds.instances, 60, "the new instance")
         self.assertIn("another run", self.rollback("--via", "instance", check=12).err)
         running.interrupt()
@@ -335,6 +430,37 @@ class Refused(ByInstance):
         self.assertEqual(done["verdict"], "done")
         self.assertEqual(self.picture(self.new())["glpi_select"], self.before["glpi_select"])
         self.assertEqual(len([r for r in self.rds.log("RestoreDBInstanceFromDBSnapshot") if not r.error]), 1)
+
+    def start(self, *args):
+        env = {**self.rds.env(), "DBSAFE_POLL_INTERVAL": "0", "DBSAFE_STORE": f"file://{self.live.store}"}
+        argv = process.dbsafe_argv(["rollback", f"--defaults-file={self.live.file}", "--point", "p1", "--yes", "--via", "instance", *args])
+        return process.start(argv, env=process.client_env(self.live.home, env))
+
+    def test_interrupted_between_the_renames(self):
+        """The signal waits until someone bears the name; then it is said who."""
+        self.point()
+        old = self.live.thing().resource
+        self.rds.states.hold("renaming")
+        running = self.start("--cutover", "rename")
+        wait_until(lambda: self.live.thing().status == "renaming", 60, "the first rename")
+        running.interrupt()
+        self.rds.states.release("renaming")
+        ended = process.expect(running.finish(60), 130)
+        self.assertIn(f"{self.name} is the replacement's name already", ended.err)
+        self.rds.wait_idle()
+        self.assertNotEqual(self.live.thing().resource, old)
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        self.assertTrue(done["instance"]["cut_over"])
+        self.as_archived()
+
+    def test_the_old_one_is_broken(self):
+        """Under its old name it comes up storage-full: that keeps the name from nobody."""
+        self.point()
+        old = self.live.thing().resource
+        self.rds.comes_up[old] = "storage-full"
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        self.as_archived()
+        self.assertEqual(self.live.thing(done["instance"]["old_name"]).status, "storage-full")
 
     def test_a_restore_that_fails(self):
         self.point()

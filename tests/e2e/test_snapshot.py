@@ -10,6 +10,7 @@ import pymysql
 
 from lib import TestCase, process, wait_until
 from lib.rds_double import RdsDouble
+from lib.rds_faults import Fault
 from lib.rds_things import CLUSTER_FORGOTTEN, FORGOTTEN
 
 PASSWORD = "harness-rds-master-pw-7Hq"
@@ -35,6 +36,7 @@ CLUSTER_SETTINGS = {
     "BacktrackWindow": 3600, "StorageType": "aurora-iopt1", "NetworkType": "DUAL",
     "ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 8.0},
 }
+BUSY = Fault("busy", "request", ("error", 400, "InvalidDBInstanceState", "Database instance is not in available state."))
 CHANGES = ("Create", "Restore", "Modify", "Delete", "Copy", "Reboot", "Add", "Remove")
 
 
@@ -43,14 +45,15 @@ class SnapshotCase(TestCase):
     def setUpClass(cls):
         cls.rds = RdsDouble()
         cls.addClassCleanup(cls.rds.close)
-        cls.rds.parameter_groups.add("tuned")
-        cls.rds.cluster_parameter_groups.add("tuned-cluster")
+        cls.rds.parameter_groups["tuned"] = "mariadb10.11"
+        cls.rds.cluster_parameter_groups["tuned-cluster"] = "aurora-mysql8.0"
         cls.rds.subnet_groups.add("private")
-        cls.rds.option_groups.add("audit")
+        cls.rds.option_groups["audit"] = "mariadb10.11"
 
     def setUp(self):
         self.rds.reset()
         self.rds.wait_idle()
+        self.rds.unseen_looks = 2
 
     def tearDown(self):
         self.assertEqual(self.rds.all_problems(), [], self.rds.trace())
@@ -203,6 +206,7 @@ class Create(SnapshotCase):
             self.rds.reset()
 
     def test_killed(self):
+        self.rds.unseen_looks = 0  # "wait" is for what is there
         self.rds.states.hold("creating")
         running = self.start("create", "--instance", "prod", "--id", "killed")
         wait_until(lambda: self.rds.log("DescribeDBSnapshots"), 30, "it waits")
@@ -212,6 +216,7 @@ class Create(SnapshotCase):
         self.assertEqual(self.snapshot("wait", "killed").out.strip(), "killed")
 
     def test_interrupted_while_asking(self):
+        self.rds.unseen_looks = 0
         hold = self.rds.plan.hold(op="CreateDBSnapshot", after=True)
         running = self.start("create", "--instance", "prod", "--id", "asked")
         wait_until(hold.arrived, 30, "the request is there")
@@ -223,6 +228,7 @@ class Create(SnapshotCase):
         self.snapshot("wait", "asked")
 
     def test_no_wait(self):
+        self.rds.unseen_looks = 0
         self.rds.states.hold("creating")
         at_once = self.snapshot("create", "--instance", "prod", "--id", "later", "--no-wait", "--json").json
         self.assertEqual(at_once["status"], "creating")
@@ -266,6 +272,29 @@ class Create(SnapshotCase):
         made = self.snapshot("copy", "original", "--id", "Copy of original", "--kms-key-id", "alias/backup", "--json").json
         self.assertEqual((made["snapshot"], made["source"], made["status"], made["point"], made["encrypted"]),
                          ("copy-of-original", "prod", "available", "release-7", True))
+
+    def test_a_copy_of_another_is_none(self):
+        for name in ("first", "second"):
+            self.took(name).tags["dbsafe:point"] = "monthly"
+            self.rds.snapshots[name].tags["dbsafe:created"] = "2026-01-01T00:00:00Z"
+        self.snapshot("copy", "first", "--id", "keep")
+        self.assertTrue(self.snapshot("copy", "first", "--id", "keep", "--json").json["resumed"])
+        for args in (("second", "--id", "keep"), ("second", "--id", "first"), ("first", "--id", "keep", "--kms-key-id", "alias/backup")):
+            self.assertIn("DBSnapshotAlreadyExists", self.snapshot("copy", *args, check=6).err)
+
+    def test_an_arn_names_account_and_region(self):
+        self.took("local")
+        right = "arn:aws:rds:eu-west-1:123456789012"
+        self.snapshot("create", "--instance", f"{right}:db:prod", "--id", "by-arn")
+        self.snapshot("wait", f"{right}:snapshot:local")
+        for place in ("arn:aws:rds:us-east-1:123456789012", "arn:aws:rds:eu-west-1:999999999999"):
+            for args in (("create", "--instance", f"{place}:db:prod", "--id", "wrong"), ("list", "--instance", f"{place}:db:prod"),
+                         ("wait", f"{place}:snapshot:local"), ("restore", f"{place}:snapshot:local", "--to", "x", "--dry-run"),
+                         ("copy", f"{place}:snapshot:local", "--id", "wrong"), ("delete", f"{place}:snapshot:local", "--yes", "--force"),
+                         ("restore", "--instance", f"{place}:db:prod", "--at", "latest", "--to", "x")):
+                with self.subTest(args):
+                    self.assertIn(f"{right}:", self.snapshot(*args, check=11).err)
+        self.assertNotIn("wrong", self.rds.snapshots)
 
     def test_temporary_keys(self):
         """Keys that expire while a wait goes on: those of a process are fetched anew, those of the environment are at their end."""
@@ -454,13 +483,52 @@ class Restore(SnapshotCase):
         self.assertEqual(self.prod.server.value("SELECT COUNT(*) FROM shop.t"), 10)
 
     def test_what_cannot_be_set_is_told(self):
-        self.rds.plan.inject("denied", op="ModifyDBInstance")
+        self.rds.plan.inject("denied", op="ModifyDBInstance", times=50)
         made = self.snapshot("restore", "before", "--to", "partly", "--json")
         self.assertIn("is not authorized", made.err)
         settings = {d["setting"]: (d["where"], d["source"], d["restored"]) for d in made.json["differences"]}
         self.assertEqual(settings["backup retention"], ("partly", "7", "1"))
         self.assertIn("largest storage", settings)
         self.assertNotIn("class", settings, "that was passed with the restore")
+
+    def test_one_refused_setting_does_not_keep_the_others(self):
+        self.rds.plan.inject("denied", op="ModifyDBInstance", times=50, where=lambda r: "MonitoringRoleArn" in r.parameters)
+        made = self.snapshot("restore", "before", "--to", "but-one", "--json")
+        self.assertEqual({d["setting"] for d in made.json["differences"]}, {"monitoring interval", "monitoring role"})
+        self.assertEqual(made.err.count("is not authorized"), 2, made.err)
+
+    def test_busy_right_after_the_restore(self):
+        """The first backup of a new instance often comes just when its settings are to be modified."""
+        self.rds.plan.inject(BUSY, op="ModifyDBInstance", times=2)
+        made = self.snapshot("restore", "before", "--to", "busy", "--json")
+        self.assertEqual(made.json["differences"], [])
+        self.assertIn("cannot be modified yet", made.err)
+        self.rds.states.delays = {"modifying": 0.6}
+        self.rds.plan.inject("answer lost", op="ModifyDBInstance")
+        self.assertEqual(self.snapshot("restore", "before", "--to", "unheard", "--json").json["differences"], [])
+        self.assertEqual(self.rds.instances["unheard"].status, "available")
+
+    def test_the_source_was_upgraded_and_has_grown(self):
+        self.rds.parameter_groups["tuned-106"] = "mariadb10.6"
+        self.rds.create_instance("aging", PASSWORD, EngineVersion="10.6.14", DBParameterGroupName="tuned-106", StorageType="gp3", AllocatedStorage=100)
+        self.took("young", "aging")
+        self.rds.client().modify_db_instance(
+            DBInstanceIdentifier="aging", EngineVersion="10.11.6", DBParameterGroupName="tuned", OptionGroupName="audit", AllocatedStorage=500,
+            Iops=12000, StorageThroughput=500, AllowMajorVersionUpgrade=True, ApplyImmediately=True)
+        self.rds.wait_idle()
+        made = self.snapshot("restore", "young", "--to", "younger", "--json").json
+        self.assertEqual({d["setting"]: (d["source"], d["restored"]) for d in made["differences"]},
+                         {"parameter group": ("tuned", "default.mariadb10.6"), "option group": ("audit", "default:mariadb-10-6")})
+        younger = self.rds.instances["younger"]
+        self.assertEqual((younger.version, younger.storage, younger.settings["Iops"], younger.settings["StorageThroughput"]),
+                         ("10.6.14", 500, 12000, 500))
+
+    def test_what_is_there_already_is_told(self):
+        self.snapshot("restore", "before", "--to", "there")
+        self.assertIn("there exists already, restored of the same ", self.snapshot("restore", "before", "--to", "there").err)
+        self.snapshot("restore", "--instance", "prod", "--at", "latest", "--to", "moment")
+        refused = self.snapshot("restore", "--instance", "prod", "--at", "latest", "--to", "moment", check=10)
+        self.assertIn(f"moment exists already, restored {self.rds.instances['moment'].tags['dbsafe:created']}", refused.err)
 
     def test_notices(self):
         self.prod.roles.append({"RoleArn": "arn:aws:iam::123456789012:role/s3", "FeatureName": "s3Import", "Status": "ACTIVE"})
@@ -512,7 +580,7 @@ class Clusters(SnapshotCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.rds.create_cluster("blue", 2, PASSWORD, DatabaseName="shop", Tags=[{"Key": "team", "Value": "data"}], **CLUSTER_SETTINGS)
+        cls.rds.create_cluster("blue", 2, PASSWORD, DatabaseName="shop", EngineVersion="8.0.mysql_aurora.3.04.0", Tags=[{"Key": "team", "Value": "data"}], **CLUSTER_SETTINGS)
         cls.blue = cls.rds.clusters["blue"]
         cls.blue.members[1].settings.update(PromotionTier=7, DBInstanceClass="db.r6g.xlarge", MonitoringInterval=30,
                                             MonitoringRoleArn="arn:aws:iam::123456789012:role/monitoring")
@@ -533,6 +601,7 @@ class Clusters(SnapshotCase):
         for mine, theirs in zip(green.members, self.blue.members):
             for name in FORGOTTEN:
                 self.assertEqual(mine.effective[name], theirs.effective[name], f"{mine.id} {name}")
+        self.assertEqual(green.version, self.blue.version, "not the region's default")
         self.assertEqual(green.tags["team"], "data")
         self.assertEqual({m.tags["dbsafe:snapshot"] for m in green.members}, {"blue-1"})
         self.snapshot("list", "--instance", "blue-instance-1")

@@ -6,9 +6,10 @@ readers are the same process as the writer.
 from .rds_data import Host
 from .rds_instances import identifier, settings_of, tags_of
 from .rds_model import RdsError
-from .rds_things import CLUSTER_FORGOTTEN, FORGOTTEN, Cluster, Instance
+from .rds_things import CLUSTER_FORGOTTEN, FORGOTTEN, Cluster, Instance, default_groups
 
 ENGINES = ("aurora-mysql",)
+DEFAULT_VERSION = "8.0.mysql_aurora.3.10.1"  # what the region takes where none is named
 SPARE_ADDRESSES = 3  # that a cluster's server listens on from its start, for members to come
 
 
@@ -25,6 +26,8 @@ class ClusterActions:
         found = list(self.clusters.values())
         if "DBClusterIdentifier" in p:
             found = [self.cluster(p["DBClusterIdentifier"])]
+            if not found[0].is_seen():
+                raise self.model.fault("DBClusterNotFoundFault", f"DBCluster {p['DBClusterIdentifier']} not found.")
         found = self.filtered(found, p, {"db-cluster-id": lambda c: (c.id, c.arn), "engine": lambda c: (c.engine,),
                                          "db-cluster-resource-id": lambda c: (c.resource,)})
         return self.page("DBClusters", found, p)
@@ -37,9 +40,8 @@ class ClusterActions:
             raise self.model.fault("DBClusterAlreadyExistsFault", "DB Cluster already exists")
         return new
 
-    def _check_cluster_groups(self, p):
-        if p.get("DBClusterParameterGroupName") not in (None, *self.cluster_parameter_groups):
-            raise self.model.fault("DBClusterParameterGroupNotFoundFault", f"DBClusterParameterGroup {p['DBClusterParameterGroupName']} not found.")
+    def _check_cluster_groups(self, p, engine, version):
+        self.check_group(p, "DBClusterParameterGroupName", self.cluster_parameter_groups, "DBClusterParameterGroupNotFoundFault", engine, version)
         if p.get("DBSubnetGroupName") not in (None, *self.subnet_groups):
             raise self.model.fault("DBSubnetGroupNotFoundFault", f"DBSubnetGroupName {p['DBSubnetGroupName']} not found.")
         if p.get("Engine") not in (None, *ENGINES):
@@ -49,13 +51,13 @@ class ClusterActions:
         made = Cluster(new, tags_of(p), settings_of(p, CLUSTER_FORGOTTEN), *about)
         made.settings["Port"] = made.settings["Port"] or self.default_port
         made.endpoint = (self.address_of("cluster", new), made.settings["Port"])
-        self.clusters[new] = made
-        return made
+        return self.begun(self.clusters, made)
 
     def do_CreateDBCluster(self, p):
         new = self._free_cluster_id(p)
-        self._check_cluster_groups(p)
-        made = self._add_cluster(new, p, p["Engine"], p.get("EngineVersion", "8.0.mysql_aurora.3.04.0"), p["MasterUsername"],
+        version = p.get("EngineVersion", DEFAULT_VERSION)
+        self._check_cluster_groups(p, p["Engine"], version)
+        made = self._add_cluster(new, p, p["Engine"], version, p["MasterUsername"],
                                  p.get("KmsKeyId", "arn:aws:kms:key/1") if p.get("StorageEncrypted") else None, p.get("DatabaseName"))
         made.password = p["MasterUserPassword"]
         self.engine.walk(self._walk_cluster(made))
@@ -72,14 +74,14 @@ class ClusterActions:
             raise self.model.fault("InvalidDBClusterSnapshotStateFault", f"Cannot restore from a snapshot in state {snapshot.status}")
         if p["Engine"] != snapshot.engine:
             raise RdsError(400, "InvalidParameterCombination", f"The snapshot is one of {snapshot.engine}")
-        made = self._restored_cluster(snapshot, p)
+        made = self._restored_cluster(snapshot, p, p.get("EngineVersion", DEFAULT_VERSION))
         self.engine.walk(self._walk_cluster(made, snapshot.volume, self.next_failure("restore")))
         return {"DBCluster": made.describe()}
 
-    def _restored_cluster(self, source, p):
+    def _restored_cluster(self, source, p, version):
         new = self._free_cluster_id(p)
-        self._check_cluster_groups(p)
-        made = self._add_cluster(new, p, source.engine, source.version, source.master, source.encrypted, source.database)
+        self._check_cluster_groups(p, source.engine, version)
+        made = self._add_cluster(new, p, source.engine, version, source.master, source.encrypted, source.database)
         self.restores.append((made, p))
         return made
 
@@ -88,7 +90,7 @@ class ClusterActions:
         until = self.restore_time(p, "RestoreToTime")
         if until:
             raise RdsError(400, "InvalidParameterCombination", "the double restores clusters to the latest restorable time only")
-        made = self._restored_cluster(source, p)
+        made = self._restored_cluster(source, p, source.version)
 
         def walk():
             latest = (source.host or source.volume).copy_to(self.new_folder())
@@ -108,11 +110,11 @@ class ClusterActions:
         if wrong or p["Engine"] != cluster.engine:
             raise RdsError(400, "InvalidParameterCombination", f"The requested DB Instance will be a member of a DB Cluster. Set for the cluster: "
                            f"{sorted(wrong)}, {p['Engine']}")
-        defaults = {**FORGOTTEN, "DBParameterGroupName": "default.aurora-mysql8.0", "OptionGroupName": "default:aurora-mysql-8-0",
-                    "StorageType": "aurora", "LicenseModel": cluster.engine}
+        self._check_groups(p, cluster.engine, cluster.version)
+        defaults = {**FORGOTTEN, **default_groups(cluster.engine, cluster.version), "StorageType": "aurora", "LicenseModel": cluster.engine}
         made = Instance(new, tags_of(p), settings_of(p, defaults), cluster.engine, cluster.version, cluster.master, 1, cluster.encrypted,
                         cluster.database, cluster)
-        self.instances[new] = made
+        self.begun(self.instances, made)
         self.restores.append((made, p))
         self.engine.walk(self._walk_member(made))
         return {"DBInstance": made.describe()}
@@ -156,7 +158,7 @@ class ClusterActions:
         cluster = self.cluster(p["DBClusterIdentifier"])
         if cluster.status != "available":
             raise self.model.fault("InvalidDBClusterStateFault", f"The DB cluster {cluster.id} is not in available state.")
-        self._check_cluster_groups(p)
+        self._check_cluster_groups(p, cluster.engine, p.get("EngineVersion", cluster.version))
         changes = {k: v for k, v in p.items() if k not in ("DBClusterIdentifier", "ApplyImmediately")}
         if "NewDBClusterIdentifier" in changes:
             changes["NewDBClusterIdentifier"] = self._free_cluster_id(p, "NewDBClusterIdentifier")

@@ -27,7 +27,7 @@ from .rds_instances import InstanceActions
 from .rds_model import Model, RdsError
 from .rds_signature import Key, check
 from .rds_snapshots import SnapshotActions
-from .rds_things import REGION, now
+from .rds_things import REGION, default_groups, family, now
 from .s3 import clear_environment
 
 clear_environment()
@@ -159,10 +159,12 @@ class RdsDouble(InstanceActions, SnapshotActions, ClusterActions):
         self.began = now()
         self.problems, self.requests, self.restores, self._failures = [], [], [], {}
         self.instances, self.snapshots, self.clusters, self.cluster_snapshots = {}, {}, {}, {}
+        self.unseen_looks = 0  # that do not find what a request has just begun
+        self.comes_up = {}  # resource -> the status it ends in after a rename, instead of "available"
         self.quota = {"instances": 40, "snapshots": 100}
-        self.parameter_groups = {"default.mariadb10.11", "default.aurora-mysql8.0"}
-        self.cluster_parameter_groups = {"default.aurora-mysql8.0"}
-        self.subnet_groups, self.option_groups = {"default"}, {"default:mariadb-10-11", "default:aurora-mysql-8-0"}
+        # name -> the family of an engine's major version that it is for; there is a default one of each
+        self.parameter_groups, self.cluster_parameter_groups, self.option_groups = {}, {}, {}
+        self.subnet_groups = {"default"}
         self._private = PrivateFolder()
         self._folders = itertools.count()
         self.addresses, self._address_numbers = {}, itertools.count(1)
@@ -213,6 +215,25 @@ class RdsDouble(InstanceActions, SnapshotActions, ClusterActions):
         if start + size < len(found):
             answer["Marker"] = str(start + size)
         return answer
+
+    def begun(self, where, made):
+        """Adds what a request begins."""
+        made.unseen = self.unseen_looks
+        where[made.id] = made
+        return made
+
+    def check_group(self, p, parameter, known, fault, engine, version):
+        """A group that is named must be there, and for this major version of the engine."""
+        name, needed = p.get(parameter), family(engine, version)
+        if name is None:
+            return
+        default = {default_groups(engine, version).get(parameter), f"default.{needed}"}
+        found = known.get(name, needed if name in default else None)
+        if found is None and not name.startswith("default"):
+            raise self.model.fault(fault, f"{parameter} {name} not found.")
+        if found != needed:
+            raise RdsError(400, "InvalidParameterCombination", f"The group {name} ({parameter}) is for the family {found or name}: it can't be used "
+                           f"for this instance, which needs one of {needed}")
 
     # ---- addresses, folders, failures
 
@@ -299,6 +320,7 @@ class RdsDouble(InstanceActions, SnapshotActions, ClusterActions):
             getattr(self, f"do_{action}")(p)
             name, = set(where) - before
             self.restores.clear()
+            where[name].unseen = 0
             return where[name]
 
     def _wait(self, thing):
@@ -322,9 +344,9 @@ class RdsDouble(InstanceActions, SnapshotActions, ClusterActions):
         self.plan.clear()
         self.states.release_all()
         self.states.pace, self.states.delays = 0.03, {}
-        self.page_size, self.clock_offset = None, datetime.timedelta()
+        self.page_size, self.clock_offset, self.unseen_looks = None, datetime.timedelta(), 0
         with self.lock:
-            self.requests, self.restores, self._failures = [], [], {}
+            self.requests, self.restores, self._failures, self.comes_up = [], [], {}, {}
 
     def close(self):
         self.plan.clear()

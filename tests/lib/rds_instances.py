@@ -5,7 +5,7 @@ import secrets
 
 from .rds_data import Host
 from .rds_model import IDENTIFIER, RdsError
-from .rds_things import FORGOTTEN, Instance, Snapshot, now
+from .rds_things import FORGOTTEN, Instance, Snapshot, default_groups, now
 
 # ModifyDBInstance's name of a setting -> what PendingModifiedValues calls it. These wait for the maintenance window unless they are to be
 # applied at once; all others are done at once anyway.
@@ -16,6 +16,8 @@ PENDING = {
     "CACertificateIdentifier": "CACertificateIdentifier", "DBSubnetGroupName": "DBSubnetGroupName",
     "EnableIAMDatabaseAuthentication": "IAMDatabaseAuthenticationEnabled", "StorageThroughput": "StorageThroughput",
 }
+# Below this size gp3 has a performance that is fixed.
+GP3_LEAST = 400
 # The status while a modification of just these is done.
 STATUS_OF = {"MonitoringInterval": "configuring-enhanced-monitoring", "MonitoringRoleArn": "configuring-enhanced-monitoring",
              "CloudwatchLogsExportConfiguration": "configuring-log-exports",
@@ -55,6 +57,8 @@ class InstanceActions:
         found = list(self.instances.values())
         if "DBInstanceIdentifier" in p:
             found = [self.instance(p["DBInstanceIdentifier"])]
+            if not found[0].is_seen():
+                raise self.model.fault("DBInstanceNotFoundFault", f"DBInstance {p['DBInstanceIdentifier']} not found.")
         found = self.filtered(found, p, {
             "db-instance-id": lambda i: (i.id, i.arn), "dbi-resource-id": lambda i: (i.resource,), "engine": lambda i: (i.engine,),
             "db-cluster-id": lambda i: (i.cluster.id, i.cluster.arn) if i.cluster else ()})
@@ -73,31 +77,50 @@ class InstanceActions:
             raise self.model.fault("InstanceQuotaExceededFault", "Quota exceeded: you have requested more DB instances than allowed")
         return new
 
-    def _check_groups(self, p):
-        for name, known, fault in (("DBParameterGroupName", self.parameter_groups, "DBParameterGroupNotFoundFault"),
-                                   ("DBSubnetGroupName", self.subnet_groups, "DBSubnetGroupNotFoundFault"),
-                                   ("OptionGroupName", self.option_groups, "OptionGroupNotFoundFault")):
-            if p.get(name) is not None and p[name] not in known:
-                raise self.model.fault(fault, f"{name} {p[name]} not found.")
+    def _check_groups(self, p, engine, version):
+        self.check_group(p, "DBParameterGroupName", self.parameter_groups, "DBParameterGroupNotFoundFault", engine, version)
+        self.check_group(p, "OptionGroupName", self.option_groups, "OptionGroupNotFoundFault", engine, version)
+        if p.get("DBSubnetGroupName") not in (None, *self.subnet_groups):
+            raise self.model.fault("DBSubnetGroupNotFoundFault", f"DBSubnetGroupName {p['DBSubnetGroupName']} not found.")
         for group in p.get("VpcSecurityGroupIds", []):
             if not group.startswith("sg-"):
                 raise RdsError(400, "InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
+
+    @staticmethod
+    def _check_storage(p, kind, gib):
+        """Which performance may be asked for, of a storage of that type and size."""
+        iops, throughput = p.get("Iops"), p.get("StorageThroughput")
+        if iops is None and throughput is None:
+            return
+        wrong = None
+        if kind == "gp3" and gib < GP3_LEAST:
+            wrong = f"You can't specify IOPS or storage throughput for a storage size less than {GP3_LEAST}."
+        elif kind == "gp3" and iops is not None and not 12000 <= iops <= 64000:
+            wrong = "The IOPS of gp3 must be between 12000 and 64000."
+        elif kind in ("io1", "io2") and not 0.5 <= (iops or 0) / gib <= 50:
+            wrong = f"The IOPS to GiB ratio must be between 0.5 and 50, not {iops} to {gib}."
+        elif kind not in ("gp3", "io1", "io2"):
+            wrong = f"You can't specify IOPS for the storage type {kind}."
+        if wrong:
+            raise RdsError(400, "InvalidParameterCombination", wrong)
 
     # ---- create
 
     def do_CreateDBInstance(self, p):
         new = self._new_instance_id(p)
-        self._check_groups(p)
         if "DBClusterIdentifier" in p:
             return self._create_member(new, p)
+        version = p.get("EngineVersion", "10.11.6")
+        self._check_groups(p, p["Engine"], version)
         if p["Engine"] not in ("mariadb", "mysql"):
             raise RdsError(400, "InvalidParameterValue", f"Invalid DB engine: {p['Engine']}")
         for name in ("AllocatedStorage", "MasterUsername", "MasterUserPassword"):
             if name not in p:
                 raise RdsError(400, "InvalidParameterCombination", f"{name} is required")
-        made = Instance(new, tags_of(p), settings_of(p, FORGOTTEN), p["Engine"], p.get("EngineVersion", "10.11.6"), p["MasterUsername"],
-                        p["AllocatedStorage"], p.get("KmsKeyId", "arn:aws:kms:key/1") if p.get("StorageEncrypted") else None, p.get("DBName"))
-        self.instances[new] = made
+        self._check_storage(p, p.get("StorageType", FORGOTTEN["StorageType"]), p["AllocatedStorage"])
+        made = Instance(new, tags_of(p), settings_of(p, {**FORGOTTEN, **default_groups(p["Engine"], version)}), p["Engine"], version,
+                        p["MasterUsername"], p["AllocatedStorage"], p.get("KmsKeyId", "arn:aws:kms:key/1") if p.get("StorageEncrypted") else None, p.get("DBName"))
+        self.begun(self.instances, made)
         self.engine.walk(self._walk_start(made, None, lambda host: host.make_master(made.master, p["MasterUserPassword"], made.database)))
         return {"DBInstance": made.describe()}
 
@@ -142,11 +165,12 @@ class InstanceActions:
 
     def _restored(self, source, new, p):
         """The Instance that a restore makes: what belongs to the data comes from the source, everything else from the request."""
-        self._check_groups(p)
-        defaults = {**FORGOTTEN, "LicenseModel": getattr(source, "license", None) or source.settings["LicenseModel"]}
+        self._check_groups(p, source.engine, source.version)
+        self._check_storage(p, p.get("StorageType", FORGOTTEN["StorageType"]), source.storage)
+        defaults = {**FORGOTTEN, **default_groups(source.engine, source.version), "LicenseModel": getattr(source, "license", None) or source.settings["LicenseModel"]}
         made = Instance(new, tags_of(p), settings_of(p, defaults), source.engine, source.version, source.master, source.storage,
                         source.encrypted, source.database)
-        self.instances[new] = made
+        self.begun(self.instances, made)
         self.restores.append((made, p))
         return made
 
@@ -186,8 +210,12 @@ class InstanceActions:
         instance = self.instance(p["DBInstanceIdentifier"])
         if instance.status not in ("available", "storage-optimization"):
             raise self.model.fault("InvalidDBInstanceStateFault", "Database instance is not in available state.")
-        self._check_groups(p)
-        changes = {k: v for k, v in p.items() if k not in ("DBInstanceIdentifier", "ApplyImmediately")}
+        self._check_groups(p, instance.engine, p.get("EngineVersion", instance.version))
+        self._check_growth(instance, p)
+        version = p.get("EngineVersion", instance.version)
+        if default_groups(instance.engine, version) != default_groups(instance.engine, instance.version) and not p.get("AllowMajorVersionUpgrade"):
+            raise RdsError(400, "InvalidParameterCombination", "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
+        changes = {k: v for k, v in p.items() if k not in ("DBInstanceIdentifier", "ApplyImmediately", "AllowMajorVersionUpgrade")}
         if "NewDBInstanceIdentifier" in changes:
             changes["NewDBInstanceIdentifier"] = self._free_instance_id(p, "NewDBInstanceIdentifier")
         pending = {PENDING[k]: "****" if "Password" in k else v for k, v in changes.items() if k in PENDING}
@@ -200,6 +228,14 @@ class InstanceActions:
         if changes:
             self.engine.walk(self._walk_modify(instance, changes, pending))
         return {"DBInstance": instance.describe()}
+
+    def _check_growth(self, instance, p):
+        kind, gib = p.get("StorageType", instance.settings["StorageType"]), p.get("AllocatedStorage", instance.storage)
+        if gib < instance.storage:
+            raise RdsError(400, "InvalidParameterCombination", "Requested size cannot be less than the current size.")
+        if gib > instance.storage and (kind in ("io1", "io2") or (kind == "gp3" and gib >= GP3_LEAST)) and "Iops" not in p:
+            raise RdsError(400, "InvalidParameterCombination", "You must specify IOPS when increasing storage with Provisioned IOPS.")
+        self._check_storage(p, kind, gib)
 
     def _walk_modify(self, instance, changes, pending):
         yield from self.states.pause("pending")  # as in AWS, it is "available" for a while yet
@@ -220,18 +256,20 @@ class InstanceActions:
             instance.pending.pop(name, None)
         if instance.status != "available":
             yield from self.states.stay(instance)
-        instance.status = "available"
+        instance.status = self.comes_up.get(instance.resource, "available") if rename else "available"
 
     def _apply(self, instance, changes):
         s = instance.settings
-        for name, value in changes.items():
+        for name, value in sorted(changes.items(), key=lambda change: change[0] != "EngineVersion"):  # it brings groups of its own
             if name == "MasterUserPassword":
                 instance.host.set_password(instance.master, value)
             elif name == "DBPortNumber":
                 s["Port"] = value
             elif name == "AllocatedStorage":
-                instance.storage = value
+                instance.storage = max(value, -(-instance.storage * 11 // 10)) if value > instance.storage else value
             elif name == "EngineVersion":
+                if default_groups(instance.engine, value) != default_groups(instance.engine, instance.version):
+                    s.update(default_groups(instance.engine, value))
                 instance.version = value
             elif name == "CloudwatchLogsExportConfiguration":
                 s["EnableCloudwatchLogsExports"] = sorted(

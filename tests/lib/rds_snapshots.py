@@ -33,6 +33,8 @@ class SnapshotActions:
         found = list(self.snapshots.values())
         if "DBSnapshotIdentifier" in p:
             found = [self.snapshot(p["DBSnapshotIdentifier"])]
+            if not found[0].is_seen():
+                raise self.model.fault("DBSnapshotNotFoundFault", f"DBSnapshot {p['DBSnapshotIdentifier']} not found.")
         if "DBInstanceIdentifier" in p:
             found = [s for s in found if s.instance == last(p["DBInstanceIdentifier"])]
         if "DbiResourceId" in p:
@@ -48,6 +50,8 @@ class SnapshotActions:
         found = list(self.cluster_snapshots.values())
         if "DBClusterSnapshotIdentifier" in p:
             found = [self.cluster_snapshot(p["DBClusterSnapshotIdentifier"])]
+            if not found[0].is_seen():
+                raise self.model.fault("DBClusterSnapshotNotFoundFault", f"DBClusterSnapshot {p['DBClusterSnapshotIdentifier']} not found.")
         if "DBClusterIdentifier" in p:
             found = [s for s in found if s.cluster == last(p["DBClusterIdentifier"])]
         if "SnapshotType" in p:
@@ -96,13 +100,11 @@ class SnapshotActions:
 
     def new_snapshot(self, name, instance, tags, copy_of=None):
         name = self._check_new(name, "DBSnapshotIdentifier", self.snapshots, "DBSnapshotAlreadyExistsFault")
-        self.snapshots[name] = Snapshot(name, tags, instance, copy_of=copy_of)
-        return self.snapshots[name]
+        return self.begun(self.snapshots, Snapshot(name, tags, instance, copy_of=copy_of))
 
     def new_cluster_snapshot(self, name, cluster, tags, copy_of=None):
         name = self._check_new(name, "DBClusterSnapshotIdentifier", self.cluster_snapshots, "DBClusterSnapshotAlreadyExistsFault")
-        self.cluster_snapshots[name] = ClusterSnapshot(name, tags, cluster, copy_of=copy_of)
-        return self.cluster_snapshots[name]
+        return self.begun(self.cluster_snapshots, ClusterSnapshot(name, tags, cluster, copy_of=copy_of))
 
     def walk_snapshot(self, snapshot, source, failure=None):
         """Part of a walk: the data of source (a Host or a Volume), as they are now."""

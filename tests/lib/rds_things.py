@@ -49,6 +49,16 @@ def memberships(groups):
     return [{"VpcSecurityGroupId": g, "Status": "active"} for g in groups]
 
 
+def family(engine, version):
+    """What parameter groups belong to: "mariadb10.11"."""
+    return engine + ".".join(version.split(".")[:2])
+
+
+def default_groups(engine, version):
+    return {"DBParameterGroupName": f"default.{family(engine, version)}",
+            "OptionGroupName": f"default:{engine}-{'-'.join(version.split('.')[:2])}"}
+
+
 def resource(kind):
     return f"{kind}-{secrets.token_hex(13).upper()}"
 
@@ -61,6 +71,7 @@ class Thing:
     def __init__(self, name, tags):
         self.id, self.tags, self.created, self.status = name.lower(), dict(tags), now(), "creating"
         self.shown = []  # statuses that the next answers give instead, one each, once it is available
+        self.unseen = 0  # looks that do not find it yet, while it is being made
 
     @property
     def arn(self):
@@ -68,6 +79,12 @@ class Thing:
 
     def tag_list(self):
         return [{"Key": k, "Value": v} for k, v in sorted(self.tags.items())]
+
+    def is_seen(self):
+        """Whether this look finds it: RDS may not show at once what it has begun."""
+        hidden = self.unseen > 0 and self.status == "creating"
+        self.unseen -= hidden
+        return not hidden
 
     def status_to_show(self):
         return self.shown.pop(0) if self.shown and self.status == "available" else self.status
@@ -164,8 +181,7 @@ class Snapshot(Thing):
             "SnapshotCreateTime": self.created if self.volume else None, "Engine": self.engine, "AllocatedStorage": self.storage,
             "Status": self.status_to_show(), "Port": self.port, "AvailabilityZone": f"{REGION}a", "VpcId": "vpc-1",
             "InstanceCreateTime": self.instance_created, "MasterUsername": self.master, "EngineVersion": self.version,
-            "LicenseModel": self.license, "SnapshotType": self.kind, "OptionGroupName": "default:mariadb-10-11", "PercentProgress": self.percent,
-            "SourceDBSnapshotIdentifier": self.copy_of.arn if self.copy_of else None, "SourceRegion": REGION if self.copy_of else None,
+            "LicenseModel": self.license, "SnapshotType": self.kind, "OptionGroupName": default_groups(self.engine, self.version)["OptionGroupName"], "PercentProgress": self.percent,
             "StorageType": "gp2", "Encrypted": bool(self.encrypted), "KmsKeyId": self.encrypted, "DBSnapshotArn": self.arn,
             "IAMDatabaseAuthenticationEnabled": False, "DbiResourceId": self.resource, "TagList": self.tag_list(),
             "OriginalSnapshotCreateTime": self.taken if self.volume else None, "SnapshotTarget": "region",

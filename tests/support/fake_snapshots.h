@@ -18,9 +18,11 @@ struct fake_snapshots {
     bool last;           /* removing it would be refused */
 };
 
-static inline enum err_code fake_check(struct recovery_snapshots *s, const char *instance, bool *cluster, struct err *err)
+static inline enum err_code fake_check(struct recovery_snapshots *s, const char *instance, const char *target,
+                                       bool *cluster, struct err *err)
 {
     (void)s;
+    (void)target;
     *cluster = strcmp(instance, "member") == 0;
     return strcmp(instance, "missing") == 0 ? err_set(err, ERR_NOT_FOUND, "no instance") : ERR_OK;
 }

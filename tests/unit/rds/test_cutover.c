@@ -17,6 +17,8 @@ static const struct rds_cutover plan = {.kind = RDS_INSTANCE,
                                         .new_resource_id = "db-2",
                                         .new_name = "new"};
 
+static struct rds_database bearer; /* what a cut-over filled in last */
+
 /* ---- with the double ---- */
 
 static int start(void **state)
@@ -71,17 +73,19 @@ static void names_are_swapped_and_back(void **state)
     assert_true(strncmp(p.old_name, "prod-old-20", 11) == 0 &&
                 rds_ident_is_legal(p.old_name, RDS_INSTANCE_ID_MAX));
     stands(c, &p, RDS_CUTOVER_BEFORE);
-    assert_ok(rds_cutover_run(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_run(c->rds, &p, &bearer, &c->err), &c->err);
+    assert_string_equal(bearer.resource_id, p.new_resource_id);
+    assert_string_equal(bearer.id, "prod");
     stands(c, &p, RDS_CUTOVER_DONE);
     assert_string_equal(answering(c, "prod"), "is_new");
     assert_string_equal(answering(c, p.old_name), "is_prod");
     assert_string_equal(answering(c, "new"), "nobody");
-    assert_ok(rds_cutover_run(c->rds, &p, &c->err), &c->err); /* done already */
-    assert_ok(rds_cutover_undo(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_run(c->rds, &p, &bearer, &c->err), &c->err); /* done already */
+    assert_ok(rds_cutover_undo(c->rds, &p, &bearer, &c->err), &c->err);
     stands(c, &p, RDS_CUTOVER_BEFORE);
     assert_string_equal(answering(c, "prod"), "is_prod");
     assert_string_equal(answering(c, "new"), "is_new");
-    assert_ok(rds_cutover_undo(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_undo(c->rds, &p, &bearer, &c->err), &c->err);
 }
 
 static void lost_answers_and_flapping_do_not_matter(void **state)
@@ -91,10 +95,10 @@ static void lost_answers_and_flapping_do_not_matter(void **state)
     console_say(c, "rds.plan.inject('answer lost', op='ModifyDBInstance', times=1)");
     console_say(c, "rds.plan.inject('throttled', op='DescribeDBInstances', nth=3, times=2)");
     console_say(c, "setattr(rds.instances['prod'], 'shown', ['available', 'backing-up', 'available'])");
-    assert_ok(rds_cutover_run(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_run(c->rds, &p, &bearer, &c->err), &c->err);
     assert_string_equal(answering(c, "prod"), "is_new");
     console_say(c, "rds.plan.inject('answer lost', op='ModifyDBInstance', nth=2)");
-    assert_ok(rds_cutover_undo(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_undo(c->rds, &p, &bearer, &c->err), &c->err);
     assert_string_equal(answering(c, "prod"), "is_prod");
     console_say(c, "rds.reset()");
 }
@@ -106,11 +110,11 @@ static void goes_on_from_between(void **state)
     struct rds_cutover p = planned(c);
     assert_ok(rds_rename(c->rds, p.kind, p.old_resource_id, p.old_name, &c->err), &c->err);
     stands(c, &p, RDS_CUTOVER_BETWEEN);
-    assert_ok(rds_cutover_run(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_run(c->rds, &p, &bearer, &c->err), &c->err);
     assert_string_equal(answering(c, "prod"), "is_new");
     assert_ok(rds_rename(c->rds, p.kind, p.new_resource_id, p.new_name, &c->err), &c->err);
     stands(c, &p, RDS_CUTOVER_BETWEEN);
-    assert_ok(rds_cutover_undo(c->rds, &p, &c->err), &c->err);
+    assert_ok(rds_cutover_undo(c->rds, &p, &bearer, &c->err), &c->err);
     stands(c, &p, RDS_CUTOVER_BEFORE);
 }
 
@@ -119,7 +123,7 @@ static void the_name_is_given_back_when_the_replacement_cannot_have_it(void **st
     struct rds_console *c = *state;
     struct rds_cutover p = planned(c);
     console_say(c, "rds.plan.inject('denied', op='ModifyDBInstance', nth=2)");
-    assert_err(rds_cutover_run(c->rds, &p, &c->err), ERR_AWS, &c->err);
+    assert_err(rds_cutover_run(c->rds, &p, &bearer, &c->err), ERR_AWS, &c->err);
     assert_non_null(strstr(c->err.text, "prod has its name again"));
     stands(c, &p, RDS_CUTOVER_BEFORE);
     assert_string_equal(answering(c, "prod"), "is_prod");
@@ -132,30 +136,129 @@ static void a_signal_before_the_first_step_is_obeyed(void **state)
     struct rds_cutover p = planned(c);
     struct err why = {.code = ERR_SIGINT, .text = "cancelled by SIGINT"};
     cancel_fire(c->cancel, &why);
-    assert_err(rds_cutover_run(c->rds, &p, &c->err), ERR_SIGINT, &c->err);
+    assert_err(rds_cutover_run(c->rds, &p, &bearer, &c->err), ERR_SIGINT, &c->err);
     assert_string_equal(answering(c, "prod"), "is_prod");
 }
 
+/* It comes up storage-full under its old name: the reason to leave it, and none to leave nobody with the
+ * name. */
+static void an_old_one_that_is_broken_does_not_keep_the_name(void **state)
+{
+    struct rds_console *c = *state;
+    struct rds_cutover p = planned(c);
+    console_say(c, "setattr(rds, 'comes_up', {rds.instances['prod'].resource: 'storage-full'})");
+    assert_ok(rds_cutover_run(c->rds, &p, &bearer, &c->err), &c->err);
+    assert_string_equal(answering(c, "prod"), "is_new");
+    assert_string_equal(console_say(c, "rds.instances['%s'].status", p.old_name), "storage-full");
+    console_say(c, "setattr(rds, 'comes_up', {})");
+    console_say(c, "setattr(rds.instances['%s'], 'status', 'available')", p.old_name);
+    /* and the way back does not ask how the new one fares */
+    console_say(c, "setattr(rds, 'comes_up', {rds.instances['prod'].resource: 'storage-full'})");
+    assert_ok(rds_cutover_undo(c->rds, &p, &bearer, &c->err), &c->err);
+    assert_string_equal(bearer.resource_id, p.old_resource_id);
+    assert_string_equal(answering(c, "prod"), "is_prod");
+    console_say(c, "setattr(rds, 'comes_up', {})");
+    console_say(c, "setattr(rds.instances['new'], 'status', 'available')");
+}
+
 /* ---- with a script ---- */
+
+/* The old one has begun to leave its name, which is somebody's else until then. */
+static void leaves(struct rds_script *s)
+{
+    script_instance(s, "prod", "db-1", "available", "");
+    script_instance(s, "prod", "db-1", "available", "");
+    script_answer(s, "ModifyDBInstance", "<DBInstance/>");
+    script_instance(s, "prod", "db-1", "renaming", PENDING("prod-old"));
+}
+
+static void nobody(struct rds_script *s)
+{
+    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
+}
 
 static void a_failed_giving_back_is_said_loudly(void **state)
 {
     (void)state;
     struct rds_script *s = script_open();
-    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound"); /* between */
-    script_instance(s, "prod-old", "db-1", "available", "");
-    script_instance(s, "prod-old", "db-1", "available", "");
+    nobody(s); /* between */
+    nobody(s);
     script_instance(s, "new", "db-2", "available", "");
     script_fail(s, "ModifyDBInstance", 403, "AccessDenied");
     script_instance(s, "new", "db-2", "available", "");
-    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
+    nobody(s);
     script_instance(s, "prod-old", "db-1", "available", "");
     script_fail(s, "ModifyDBInstance", 403, "AccessDenied");
     script_instance(s, "prod-old", "db-1", "available", "");
-    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
-    assert_err(rds_cutover_run(s->rds, &plan, &s->err), ERR_AWS, &s->err);
-    assert_non_null(strstr(s->err.text, "NOBODY HAS THE NAME prod NOW"));
+    nobody(s);
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_AWS, &s->err);
+    assert_non_null(strstr(s->err.text, "; and NOBODY HAS THE NAME prod NOW"));
     assert_non_null(strstr(s->err.text, "rename prod-old (resource db-1) to prod by hand"));
+    assert_string_equal(bearer.id, "");
+    script_close(s);
+}
+
+/* Each way in which the wait between the renames can end gives the name back, or says who has it. */
+static void what_ends_the_wait_between_the_renames_gives_the_name_back(void **state)
+{
+    (void)state;
+    struct rds_script *s = script_open();
+    leaves(s);
+    for (int i = 0; i < 6; i++)
+        script_fail(s, "DescribeDBInstances", 503, "ServiceUnavailable");
+    nobody(s); /* it answers again */
+    script_instance(s, "prod-old", "db-1", "rebooting", "");
+    script_answer(s, "ModifyDBInstance", "<DBInstance/>");
+    for (int i = 0; i < 3; i++)
+        script_instance(s, "prod", "db-1", "available", "");
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_AWS, &s->err);
+    assert_non_null(strstr(s->err.text, "prod has its name again, everything is as before"));
+    script_close(s);
+
+    s = script_open();
+    leaves(s);
+    script_fail(s, "DescribeDBInstances", 403, "ExpiredToken"); /* the keys are at their end */
+    script_fail(s, "DescribeDBInstances", 403, "ExpiredToken");
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_AWS, &s->err);
+    assert_non_null(strstr(s->err.text, "PERHAPS NOBODY HAS THE NAME prod NOW"));
+    script_close(s);
+
+    s = script_open();
+    s->options.limit_ms = 30000;
+    leaves(s);
+    script_instance(s, "prod", "db-1", "renaming", PENDING("prod-old"));
+    script_instance(s, "prod", "db-1", "renaming", PENDING("prod-old")); /* who has it? */
+    script_instance(s, "prod-old", "db-1", "available", "");
+    script_answer(s, "ModifyDBInstance", "<DBInstance/>");
+    script_instance(s, "prod", "db-1", "available", "");
+    script_instance(s, "prod", "db-1", "storage-full", "");
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_TIMEOUT, &s->err);
+    assert_non_null(strstr(s->err.text, "prod has its name again: "));
+    assert_non_null(strstr(s->err.text, "'storage-full'"));
+    script_close(s);
+
+    s = script_open();
+    leaves(s);
+    for (int i = 0; i < 21; i++)
+        script_instance(s, "prod", "db-1", "available", ""); /* it never comes */
+    script_instance(s, "prod", "db-1", "available", "");
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_AWS, &s->err);
+    assert_non_null(strstr(s->err.text, "prod has its name still"));
+    script_close(s);
+}
+
+/* Nobody bears the name, and the old one was called otherwise by a person: nothing to wait for. */
+static void an_old_one_that_was_renamed_by_hand_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct rds_script *s = script_open();
+    nobody(s);
+    nobody(s);
+    script_instance(s, "new", "db-2", "available", "");
+    script_answer(s, "ModifyDBInstance", "<DBInstance/>");
+    for (int i = 0; i < 3; i++)
+        script_instance(s, "prod", "db-2", "available", "");
+    assert_ok(rds_cutover_run(s->rds, &plan, &bearer, &s->err), &s->err);
     script_close(s);
 }
 
@@ -163,35 +266,34 @@ static void a_replacement_that_got_the_name_but_not_well_is_told(void **state)
 {
     (void)state;
     struct rds_script *s = script_open();
-    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
-    script_instance(s, "prod-old", "db-1", "available", "");
-    script_instance(s, "prod-old", "db-1", "available", "");
+    nobody(s);
+    nobody(s);
     script_instance(s, "new", "db-2", "available", "");
     script_answer(s, "ModifyDBInstance", "<DBInstance/>");
     script_instance(s, "prod", "db-2", "storage-full", "");
     script_instance(s, "prod", "db-2", "storage-full", "");
-    assert_err(rds_cutover_run(s->rds, &plan, &s->err), ERR_AWS, &s->err);
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_AWS, &s->err);
     assert_non_null(strstr(s->err.text, "prod is the replacement's name already"));
+    assert_string_equal(bearer.id, "prod");
     script_close(s);
 }
 
-static void a_signal_in_the_first_rename_does_not_end_it(void **state)
+/* It waits until someone bears the name, and then says who. */
+static void a_signal_between_the_renames_is_obeyed_behind_them(void **state)
 {
     (void)state;
     struct rds_script *s = script_open();
-    script_instance(s, "prod", "db-1", "available", "");
-    script_instance(s, "prod", "db-1", "available", "");
-    script_answer(s, "ModifyDBInstance", "<DBInstance/>");
-    script_instance(s, "prod", "db-1", "renaming", PENDING("prod-old"));
+    leaves(s);
     s->fire_at = 1;
-    for (int i = 0; i < 4; i++)
-        script_instance(s, "prod-old", "db-1", "available", "");
+    nobody(s);
     script_instance(s, "new", "db-2", "available", "");
     script_answer(s, "ModifyDBInstance", "<DBInstance/>");
-    script_instance(s, "prod", "db-2", "available", "");
-    script_instance(s, "prod", "db-2", "available", "");
-    assert_ok(rds_cutover_run(s->rds, &plan, &s->err), &s->err);
-    assert_true(cancel_fired(s->cancel));
+    script_instance(s, "new", "db-2", "renaming", PENDING("prod"));
+    script_instance(s, "prod", "db-2", "rebooting", "");
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_SIGINT, &s->err);
+    assert_non_null(
+        strstr(s->err.text, "prod is the replacement's name already, what it was is called prod-old"));
+    assert_string_equal(bearer.resource_id, "db-2");
     script_close(s);
 }
 
@@ -200,11 +302,11 @@ static void a_name_that_is_someone_elses_is_left_alone(void **state)
     (void)state;
     struct rds_script *s = script_open();
     script_instance(s, "prod", "db-9", "available", "");
-    assert_err(rds_cutover_run(s->rds, &plan, &s->err), ERR_REFUSED, &s->err);
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_REFUSED, &s->err);
     script_instance(s, "prod", "db-9", "available", "");
-    assert_err(rds_cutover_undo(s->rds, &plan, &s->err), ERR_REFUSED, &s->err);
+    assert_err(rds_cutover_undo(s->rds, &plan, &bearer, &s->err), ERR_REFUSED, &s->err);
     script_fail(s, "DescribeDBInstances", 403, "AccessDenied");
-    assert_err(rds_cutover_run(s->rds, &plan, &s->err), ERR_AWS, &s->err);
+    assert_err(rds_cutover_run(s->rds, &plan, &bearer, &s->err), ERR_AWS, &s->err);
     script_close(s);
 }
 
@@ -239,7 +341,9 @@ int main(void)
     const struct CMUnitTest scripted[] = {
         cmocka_unit_test(a_failed_giving_back_is_said_loudly),
         cmocka_unit_test(a_replacement_that_got_the_name_but_not_well_is_told),
-        cmocka_unit_test(a_signal_in_the_first_rename_does_not_end_it),
+        cmocka_unit_test(a_signal_between_the_renames_is_obeyed_behind_them),
+        cmocka_unit_test(what_ends_the_wait_between_the_renames_gives_the_name_back),
+        cmocka_unit_test(an_old_one_that_was_renamed_by_hand_is_not_waited_for),
         cmocka_unit_test(a_name_that_is_someone_elses_is_left_alone),
         cmocka_unit_test(what_cannot_be_swapped_is_refused),
     };
@@ -248,6 +352,7 @@ int main(void)
         cmocka_unit_test(lost_answers_and_flapping_do_not_matter),
         cmocka_unit_test(goes_on_from_between),
         cmocka_unit_test(the_name_is_given_back_when_the_replacement_cannot_have_it),
+        cmocka_unit_test(an_old_one_that_is_broken_does_not_keep_the_name),
         cmocka_unit_test(a_signal_before_the_first_step_is_obeyed),
     };
     int failed = cmocka_run_group_tests(scripted, NULL, NULL);

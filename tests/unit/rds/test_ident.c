@@ -123,6 +123,20 @@ static void reads_references(void **state)
     assert_err(rds_ident_refer(longest, out, &type, &err), ERR_USAGE, &err);
 }
 
+static void tells_what_an_arn_means(void **state)
+{
+    (void)state;
+    const char *found = "arn:aws:rds:eu-west-1:123456789012:db:prod";
+    assert_true(rds_ident_is_meant("prod", found));
+    assert_true(rds_ident_is_meant("arn:aws:rds:eu-west-1:123456789012:db:PROD", found));
+    assert_false(rds_ident_is_meant("arn:aws:rds:eu-west-1:123456789013:db:prod", found));
+    assert_true(rds_ident_is_here("prod", found));
+    assert_true(rds_ident_is_here("arn:aws:rds:eu-west-1:123456789012:db:other", found));
+    assert_false(rds_ident_is_here("arn:aws:rds:eu-west-2:123456789012:db:prod", found));
+    assert_false(rds_ident_is_here("arn:aws:rds:eu-west-1:123456789013:db:prod", found));
+    assert_false(rds_ident_is_here("arn:aws", found));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +145,7 @@ int main(void)
         cmocka_unit_test(what_is_long_or_has_nothing_ends_in_a_digest),
         cmocka_unit_test(refuses_what_it_cannot_make),
         cmocka_unit_test(reads_references),
+        cmocka_unit_test(tells_what_an_arn_means),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,7 @@ static void one_that_is_being_renamed_to_something_else_is_waited_for(void **sta
     (void)state;
     struct rds_script *s = script_open();
     script_instance(s, "a", "db-1", "renaming", PENDING("c"));
+    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound"); /* between both names */
     script_instance(s, "c", "db-1", "available", "");
     script_answer(s, "ModifyDBInstance", "<DBInstance/>");
     script_instance(s, "a", "db-1", "available", "");
@@ -93,9 +94,10 @@ static void other_refusals_end_it(void **state)
     script_instance(s, "a", "db-1", "available", "");
     assert_err(rds_rename(s->rds, RDS_INSTANCE, "db-1", "b", &s->err), ERR_AWS, &s->err);
     assert_non_null(strstr(s->err.text, "rename a to b"));
-    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
+    for (int i = 0; i < 5; i++) /* for two minutes */
+        script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
     assert_err(rds_rename(s->rds, RDS_INSTANCE, "db-7", "b", &s->err), ERR_NOT_FOUND, &s->err);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i <= 40; i++) { /* for twenty minutes */
         script_instance(s, "a", "db-1", "modifying", "");
         script_fail(s, "ModifyDBInstance", 400, "InvalidDBInstanceState");
         script_instance(s, "a", "db-1", "modifying", "");

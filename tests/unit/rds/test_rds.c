@@ -36,14 +36,44 @@ static void a_cluster_is_found_by_its_name_and_by_its_arn(void **state)
     (void)state;
     struct rds_script *s = script_open();
     struct rds_database d;
-    const char *found =
-        "<DBClusters><DBCluster><DBClusterIdentifier>blue</DBClusterIdentifier></DBCluster></DBClusters>";
+    const char *found = "<DBClusters><DBCluster><DBClusterIdentifier>blue</DBClusterIdentifier>"
+                        "<DBClusterArn>arn:aws:rds:eu-west-1:123456789012:cluster:blue</DBClusterArn>"
+                        "</DBCluster></DBClusters>";
     script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
     script_answer(s, "DescribeDBClusters", "%s", found);
     assert_ok(rds_find(s->rds, "blue", &d, &s->err), &s->err);
     assert_int_equal(d.kind, RDS_CLUSTER);
     script_answer(s, "DescribeDBClusters", "%s", found);
     assert_ok(rds_find(s->rds, "arn:aws:rds:eu-west-1:123456789012:cluster:blue", &d, &s->err), &s->err);
+    script_close(s);
+}
+
+/* The API is asked by name: what another account or region calls so is not what this one does. */
+static void an_arn_is_of_one_account_and_region(void **state)
+{
+    (void)state;
+    struct rds_script *s = script_open();
+    struct rds_database d;
+    const char *arn = "<DBInstanceArn>arn:aws:rds:eu-west-1:123456789012:db:prod</DBInstanceArn>";
+    script_instance(s, "prod", "db-1", "available", arn);
+    assert_ok(rds_find(s->rds, "arn:aws:rds:eu-west-1:123456789012:db:Prod", &d, &s->err), &s->err);
+    const char *others[] = {"arn:aws:rds:us-east-1:123456789012:db:prod",
+                            "arn:aws:rds:eu-west-1:999999999999:db:prod"};
+    for (int i = 0; i < 2; i++) {
+        script_instance(s, "prod", "db-1", "available", arn);
+        assert_err(rds_find(s->rds, others[i], &d, &s->err), ERR_NOT_FOUND, &s->err);
+        assert_non_null(strstr(s->err.text, others[i]));
+        assert_non_null(strstr(s->err.text, "eu-west-1:123456789012:db:prod"));
+    }
+    script_answer(s, "DescribeDBClusters",
+                  "<DBClusters><DBCluster><DBClusterIdentifier>blue</DBClusterIdentifier>"
+                  "<DBClusterArn>arn:aws:rds:eu-west-1:123456789012:cluster:blue</DBClusterArn>"
+                  "</DBCluster></DBClusters>");
+    assert_err(rds_find(s->rds, "arn:aws:rds:us-east-1:123456789012:cluster:blue", &d, &s->err),
+               ERR_NOT_FOUND, &s->err);
+    script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound"); /* no cluster is asked for */
+    assert_err(rds_find(s->rds, "arn:aws:rds:eu-west-1:123456789012:db:blue", &d, &s->err), ERR_NOT_FOUND,
+               &s->err);
     script_close(s);
 }
 
@@ -85,6 +115,7 @@ int main(void)
         cmocka_unit_test(finds_an_instance),
         cmocka_unit_test(a_member_stands_for_its_cluster),
         cmocka_unit_test(a_cluster_is_found_by_its_name_and_by_its_arn),
+        cmocka_unit_test(an_arn_is_of_one_account_and_region),
         cmocka_unit_test(what_is_not_there_is_not_found),
         cmocka_unit_test(a_cancelled_run_asks_nothing),
     };

@@ -186,10 +186,10 @@ static void finds_by_name_in_both_kinds(void **state)
     (void)state;
     struct rds_script *s = script_open();
     struct rds_snapshot found;
-    const char *cluster =
-        "<DBClusterSnapshots><DBClusterSnapshot><DBClusterSnapshotIdentifier>snap</"
-        "DBClusterSnapshotIdentifier>"
-        "<DBClusterSnapshotArn>arn:cluster</DBClusterSnapshotArn></DBClusterSnapshot></DBClusterSnapshots>";
+    const char *cluster = "<DBClusterSnapshots><DBClusterSnapshot><DBClusterSnapshotIdentifier>snap</"
+                          "DBClusterSnapshotIdentifier>"
+                          "<DBClusterSnapshotArn>arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:snap</"
+                          "DBClusterSnapshotArn></DBClusterSnapshot></DBClusterSnapshots>";
     script_snapshot(s, DESCRIBE, "available", 100, "");
     script_fail(s, CLUSTERS, 404, "DBClusterSnapshotNotFoundFault");
     assert_ok(rds_snapshot_find(s->rds, "SNAP", &found, &s->err), &s->err);
@@ -201,11 +201,16 @@ static void finds_by_name_in_both_kinds(void **state)
     script_snapshot(s, DESCRIBE, "available", 100, "");
     script_answer(s, CLUSTERS, "%s", cluster);
     assert_err(rds_snapshot_find(s->rds, "snap", &found, &s->err), ERR_USAGE, &s->err);
-    assert_non_null(strstr(s->err.text, "arn:snap or arn:cluster"));
+    assert_non_null(
+        strstr(s->err.text, "arn:snap or arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:snap"));
     script_answer(s, CLUSTERS, "%s", cluster);
     assert_ok(rds_snapshot_find(s->rds, "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:snap", &found,
                                 &s->err),
               &s->err);
+    script_answer(s, CLUSTERS, "%s", cluster);
+    assert_err(rds_snapshot_find(s->rds, "arn:aws:rds:eu-west-1:999999999999:cluster-snapshot:snap", &found,
+                                 &s->err),
+               ERR_NOT_FOUND, &s->err);
     script_fail(s, DESCRIBE, 404, "DBSnapshotNotFound");
     script_fail(s, CLUSTERS, 404, "DBClusterSnapshotNotFoundFault");
     assert_err(rds_snapshot_find(s->rds, "none", &found, &s->err), ERR_NOT_FOUND, &s->err);
@@ -221,7 +226,11 @@ static void copies(void **state)
 {
     (void)state;
     struct rds_script *s = script_open();
-    struct rds_snapshot source = {.kind = RDS_SNAPSHOT, .id = "snap", .arn = "arn:snap", .source = "prod"},
+    struct rds_snapshot source = {.kind = RDS_SNAPSHOT,
+                                  .id = "snap",
+                                  .arn = "arn:snap",
+                                  .source = "prod",
+                                  .created_ms = s->now_ms - 3600000},
                         made;
     snprintf(source.tags.point, sizeof source.tags.point, "release-7");
     script_snapshot(s, "CopyDBSnapshot", "creating", 0, "");
@@ -230,6 +239,69 @@ static void copies(void **state)
         strstr(s->last_params,
                "SourceDBSnapshotIdentifier=arn:snap&TargetDBSnapshotIdentifier=copy&KmsKeyId=alias/k&"));
     assert_non_null(strstr(s->last_params, "Value=release-7"));
+    assert_non_null(strstr(s->last_params, "Tags.Tag.3.Key=dbsafe:copy-of&Tags.Tag.3.Value=arn:snap@"
+                                           "2026-11-24T05:00:00Z&Tags.Tag.4.Key=dbsafe:kms-key"
+                                           "&Tags.Tag.4.Value=alias/k"));
+    script_close(s);
+}
+
+#define TAG(key, value) "<Tag><Key>dbsafe:" key "</Key><Value>" value "</Value></Tag>"
+
+/* What has the copy's name is this copy only when it is of the same snapshot, with the same key. */
+static void a_copy_of_something_else_is_no_copy_of_this(void **state)
+{
+    (void)state;
+    const struct {
+        const char *tags;
+        bool same;
+    } cases[] = {
+        {TAG("created", "x") TAG("point", "release-7") TAG("copy-of", "arn:snap@2026-11-24T05:00:00Z")
+             TAG("kms-key", "alias/k"),
+         true},
+        {TAG("created", "x") TAG("point", "release-7"), false}, /* a snapshot */
+        {TAG("created", "x") TAG("point", "release-7") TAG("copy-of", "arn:old@2026-11-24T05:00:00Z")
+             TAG("kms-key", "alias/k"),
+         false},
+        {TAG("created", "x") TAG("point", "release-7") TAG("copy-of", "arn:snap@2026-11-23T05:00:00Z")
+             TAG("kms-key", "alias/k"),
+         false}, /* an earlier one of that name */
+        {TAG("created", "x") TAG("point", "release-7") TAG("copy-of", "arn:snap@2026-11-24T05:00:00Z"),
+         false}, /* without the key */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rds_script *s = script_open();
+        struct rds_snapshot source = {.kind = RDS_SNAPSHOT,
+                                      .id = "snap",
+                                      .arn = "arn:snap",
+                                      .source = "prod",
+                                      .created_ms = s->now_ms - 3600000},
+                            made;
+        bool resumed;
+        char *tags = xasprintf("<TagList>%s</TagList>", cases[i].tags);
+        snprintf(source.tags.point, sizeof source.tags.point, "release-7");
+        script_fail(s, "CopyDBSnapshot", 400, "DBSnapshotAlreadyExists");
+        script_snapshot(s, DESCRIBE, "available", 100, tags);
+        enum err_code rc = rds_snapshot_copy(s->rds, &source, "copy", "alias/k", &made, &resumed, &s->err);
+        assert_int_equal(rc, cases[i].same ? ERR_OK : ERR_AWS);
+        assert_int_equal(resumed, cases[i].same);
+        free(tags);
+        script_close(s);
+    }
+}
+
+/* Nor is a copy what a snapshot of the same point was to be. */
+static void a_copy_is_no_snapshot_that_was_begun(void **state)
+{
+    (void)state;
+    struct rds_script *s = script_open();
+    struct rds_snapshot made;
+    const char *tags = "<TagList>" TAG("created", "x") TAG("point", "p") TAG("copy-of", "y") "</TagList>";
+    script_fail(s, "CreateDBSnapshot", 400, "DBSnapshotAlreadyExists");
+    script_fail(s, DESCRIBE, 404, "DBSnapshotNotFound"); /* it is not seen yet */
+    script_snapshot(s, DESCRIBE, "available", 100, tags);
+    const struct rds_database source = {
+        .kind = RDS_INSTANCE, .id = "prod", .resource_id = "db-1", .status = "available"};
+    assert_err(rds_snapshot_create(s->rds, &source, "snap", "p", &made, NULL, &s->err), ERR_AWS, &s->err);
     script_close(s);
 }
 
@@ -308,6 +380,8 @@ int main(void)
         cmocka_unit_test(those_of_a_renamed_instance_are_listed_once),
         cmocka_unit_test(finds_by_name_in_both_kinds),
         cmocka_unit_test(copies),
+        cmocka_unit_test(a_copy_of_something_else_is_no_copy_of_this),
+        cmocka_unit_test(a_copy_is_no_snapshot_that_was_begun),
         cmocka_unit_test(the_young_and_the_only_one_are_kept),
         cmocka_unit_test(deleting_needs_the_exact_name),
     };

@@ -148,15 +148,35 @@ static void a_rename_is_followed_by_the_resource_id(void **state)
     script_close(s);
 }
 
-static void until_it_is_gone(void **state)
+static void a_name_is_free_however_its_bearer_fares(void **state)
 {
     (void)state;
     struct rds_script *s = script_open();
-    script_instance(s, "old", "db-1", "deleting", "");
+    struct rds_database found;
+    script_instance(
+        s, "old", "db-1", "available",
+        "<PendingModifiedValues><DBInstanceIdentifier>x</DBInstanceIdentifier></PendingModifiedValues>");
     script_fail(s, "DescribeDBInstances", 0, "");
-    script_instance(s, "old", "db-1", "deleting", "");
+    script_instance(s, "old", "db-1", "renaming", "");
     script_fail(s, "DescribeDBInstances", 404, "DBInstanceNotFound");
-    assert_ok(rds_wait_gone(s->rds, RDS_INSTANCE, "old", &s->err), &s->err);
+    assert_ok(rds_wait_left(s->rds, RDS_INSTANCE, "old", "db-1", &s->err), &s->err);
+    script_instance(s, "old", "db-2", "storage-full", ""); /* another has it */
+    assert_ok(rds_wait_left(s->rds, RDS_INSTANCE, "old", "db-1", &s->err), &s->err);
+    script_instance(s, "old", "db-1", "renaming", "");
+    script_instance(s, "x", "db-1", "storage-full", "");
+    assert_ok(rds_wait_named(s->rds, RDS_INSTANCE, "db-1", "x", &found, &s->err), &s->err);
+    assert_string_equal(found.status, "storage-full");
+    script_close(s);
+}
+
+static void a_rename_that_does_not_come_is_not_waited_for_for_ever(void **state)
+{
+    (void)state;
+    struct rds_script *s = script_open();
+    for (int i = 0; i < 21; i++)
+        script_instance(s, "old", "db-1", "storage-full", "");
+    assert_err(rds_wait_left(s->rds, RDS_INSTANCE, "old", "db-1", &s->err), ERR_AWS, &s->err);
+    assert_non_null(strstr(s->err.text, "does not give up its name: it is 'storage-full'"));
     script_close(s);
 }
 
@@ -171,7 +191,8 @@ int main(void)
         cmocka_unit_test(waits_end_at_their_limit_and_at_signals),
         cmocka_unit_test(pending_modifications_are_waited_for_but_not_for_ever),
         cmocka_unit_test(a_rename_is_followed_by_the_resource_id),
-        cmocka_unit_test(until_it_is_gone),
+        cmocka_unit_test(a_name_is_free_however_its_bearer_fares),
+        cmocka_unit_test(a_rename_that_does_not_come_is_not_waited_for_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,9 @@ static struct rollback_journal sample(void)
                                      .to = "prod-p1",
                                      .to_resource = "cluster-2",
                                      .old_name = "prod-old-1",
+                                     .served = "cluster-2 cluster-3",
                                      .copy = "p1~copy-1.dbsafe.tar",
+                                     .copy_tables = "shop.orders,shop.o*",
                                      .loaded = true};
 }
 
