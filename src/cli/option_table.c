@@ -252,7 +252,7 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_PART_SIZE] = {.name = "part-size", .kind = KIND_SIZE, .group = GROUP_S3, .word = "SIZE",
         .shown = "8M to 32M, chosen by the size of the tables", .min = 5 * MIB, .max = 5 * 1024 * MIB,
         .commands = WRITING, .from = BOTH,
-        .help = "Size of every part of an upload. Memory is (uploaders + 1) x part; without --uploaders three parts, or more in 96M"},
+        .help = "Size of every part; memory is (uploaders + 1) x part, without --uploaders three parts, or more in 96M"},
     [OPTION_CHECKSUM] = {.name = "checksum", .kind = KIND_CHOICE, .group = GROUP_S3,
         .word = "auto|sha256|md5|none", .preset = "auto", .commands = WRITING, .from = BOTH,
         .help = "What the server checks parts by besides the signed SHA-256: auto is sha256 at AWS, else md5"},
