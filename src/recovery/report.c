@@ -8,10 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The live tables were exchanged, but what comes behind that failed; or nobody knows. */
+static bool is_unfinished(const struct rollback_result *r)
+{
+    return r->via == ROLLBACK_TABLES && !r->done && r->restore.swapped;
+}
+
+static bool is_unknown(const struct rollback_result *r)
+{
+    return r->via == ROLLBACK_TABLES && !r->done && r->restore.unknown;
+}
+
 const char *report_verdict(const struct rollback_result *r)
 {
     if (r->failed.code != ERR_OK)
-        return r->done ? "done, with an error after it" : "failed";
+        return r->done            ? "done, with an error after it"
+               : is_unfinished(r) ? "unfinished"
+               : is_unknown(r)    ? "unknown"
+                                  : "failed";
     if (!r->needed)
         return "nothing to do";
     return r->dry_run ? "dry run" : "done";
@@ -202,6 +216,12 @@ static void put_verdict(const struct rollback_result *r, struct buf *out)
     html_put(out, "\"><b>");
     if (r->failed.code != ERR_OK && r->via == ROLLBACK_INSTANCE)
         html_text(out, "The rollback failed. The same command goes on with what it did.");
+    else if (r->failed.code != ERR_OK && is_unfinished(r))
+        html_text(out, "The tables were exchanged, but not all that comes after that is done. The same"
+                       " command finishes it.");
+    else if (r->failed.code != ERR_OK && is_unknown(r))
+        html_text(out, "The server was lost while the tables were exchanged: whether they are is not known."
+                       " The same command finds out, and finishes.");
     else if (r->failed.code != ERR_OK && !r->done)
         html_text(out, "The rollback failed. The live tables are as they were before it.");
     else if (r->failed.code != ERR_OK)

@@ -96,47 +96,39 @@ static enum err_code look_for_strangers(struct rollback *r, struct db_conn *c, s
     return code;
 }
 
-/* Whether a restore was not finished: not swapped, or its staging was not removed after the swap. */
-static enum err_code is_unfinished(struct db_conn *c, const struct undo_entry *e, bool *unfinished,
-                                   struct err *err)
+/* swapped: it only lacks what is behind the swap. */
+static enum err_code look_for_pending(const struct run *run, const struct db_params *db,
+                                      const char *archive_name, bool *pending, bool *swapped, struct err *err)
 {
-    struct db_rows *rows;
-    *unfinished = strcmp(e->state, "loading") == 0 || strcmp(e->state, "verified") == 0;
-    if (*unfinished || strcmp(e->state, "swapped") != 0)
-        return ERR_OK;
-    enum err_code code =
-        db_queryf(c, &rows, err,
-                  "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'dbsafe\\_stage\\_%s%%'",
-                  e->restore_id);
-    if (code != ERR_OK)
-        return code;
-    *unfinished = db_row_count(rows) > 0;
-    db_rows_free(rows);
-    return ERR_OK;
+    struct undo_entry *entries = NULL;
+    unsigned count = 0;
+    *pending = *swapped = false;
+    enum err_code code = undo_list(run, db, &entries, &count, err);
+    for (unsigned i = 0; code == ERR_OK && !*pending && i < count; i++) {
+        *pending = entries[i].pending && strcmp(entries[i].archive, archive_name) == 0;
+        *swapped = *pending && strcmp(entries[i].state, "swapped") == 0;
+    }
+    undo_list_free(entries, count);
+    return code;
 }
 
 enum err_code rollback_look_for_pending(const struct run *run, const struct db_params *db,
                                         const char *archive_name, bool *pending, struct err *err)
 {
-    struct undo_entry *entries = NULL;
-    struct db_conn *c = NULL;
-    unsigned count = 0;
-    *pending = false;
-    enum err_code code = undo_list(run, db, &entries, &count, err);
-    if (code == ERR_OK && count > 0)
-        code = db_connect(db, run->cancel, &c, err);
-    for (unsigned i = 0; code == ERR_OK && !*pending && i < count; i++)
-        if (strcmp(entries[i].kind, "restore") == 0 && entries[i].archive &&
-            strcmp(entries[i].archive, archive_name) == 0)
-            code = is_unfinished(c, &entries[i], pending, err);
-    db_close(c);
-    undo_list_free(entries, count);
-    return code;
+    bool swapped;
+    return look_for_pending(run, db, archive_name, pending, &swapped, err);
+}
+
+/* The live tables against the point. */
+static enum err_code compare_tables(struct rollback *r, struct verify_result *out, struct err *err)
+{
+    const struct verify_options options = {.threads = r->request->threads};
+    enum err_code code = verify_live(r->run, r->db, r->out->manifest, &options, out, err);
+    return code == ERR_DIFFERS ? ERR_OK : code;
 }
 
 enum err_code rollback_compare(struct rollback *r, struct err *err)
 {
-    const struct verify_options options = {.threads = r->request->threads};
     struct db_conn *c;
     steps_next(&r->out->steps, "comparing with the point");
     enum err_code code = db_connect(r->db, r->run->cancel, &c, err);
@@ -146,11 +138,10 @@ enum err_code rollback_compare(struct rollback *r, struct err *err)
     code = look_for_strangers(r, c, err);
     db_close(c);
     if (code == ERR_OK)
-        code = rollback_look_for_pending(r->run, r->db, r->out->point->archive.name, &r->pending, err);
+        code =
+            look_for_pending(r->run, r->db, r->out->point->archive.name, &r->pending, &r->was_swapped, err);
     if (code == ERR_OK)
-        code = verify_live(r->run, r->db, r->out->manifest, &options, &r->out->changes, err);
-    if (code == ERR_DIFFERS)
-        code = ERR_OK;
+        code = compare_tables(r, &r->out->changes, err);
     r->out->tables_changed = rollback_count_tables(&r->out->changes);
     r->out->needed = r->out->tables_changed > 0 || r->pending;
     return code == ERR_OK ? fault_point("rollback_compared", ERR_DB, err) : code;
@@ -275,22 +266,47 @@ struct restore_options rollback_restore_options(const struct rollback_request *q
                                     .dry_run = q->dry_run,
                                     .staging_schema = q->staging_schema,
                                     .undo_schema = q->undo_schema,
-                                    .archive_name = archive_name};
+                                    .archive_name = archive_name,
+                                    .go_on = "the same rollback again"};
 }
 
-static enum err_code restore(struct rollback *r, struct err *err)
+static enum err_code restore(struct rollback *r, bool pending, struct err *err)
 {
     const struct rollback_request *q = r->request;
-    const struct restore_options options =
-        rollback_restore_options(q, r->out->point->archive.name, r->pending);
+    const struct restore_options options = rollback_restore_options(q, r->out->point->archive.name, pending);
     steps_next(&r->out->steps, "restoring");
     enum err_code code = restore_run(r->run, r->db, r->source, &options, &r->out->restore, err);
+    r->out->done = code == ERR_OK && r->out->restore.swapped;
     if (code == ERR_OK && !q->dry_run)
         code = fault_point("rollback_restored", ERR_DB, err);
-    if (code == ERR_TIMEOUT || code == ERR_DB_LOST)
-        err_hint(err, "; the same rollback again goes on by itself");
-    r->out->done = r->out->restore.swapped;
     return code;
+}
+
+/* An earlier run had exchanged the tables, and nobody knows what was written since: *differ. */
+static enum err_code compare_again(struct rollback *r, bool *differ, struct err *err)
+{
+    struct verify_result now = {0};
+    steps_next(&r->out->steps, "comparing once more");
+    enum err_code code = compare_tables(r, &now, err);
+    *differ = now.problem_count > 0;
+    if (code == ERR_OK && *differ)
+        log_info(r->run->log,
+                 "an earlier run of this rollback had exchanged the tables, and they were changed after that:"
+                 " they are put back once more");
+    verify_result_free(&now);
+    return code;
+}
+
+static enum err_code put_back(struct rollback *r, struct err *err)
+{
+    bool differ = false;
+    enum err_code code = restore(r, r->pending, err);
+    if (code == ERR_OK && r->out->restore.was_swapped && r->out->tables_changed > 0) {
+        r->out->done = false;
+        code = compare_again(r, &differ, err);
+        r->out->done = code == ERR_OK && !differ;
+    }
+    return differ && code == ERR_OK ? restore(r, false, err) : code;
 }
 
 static enum err_code by_tables(struct rollback *r, struct err *err)
@@ -306,13 +322,13 @@ static enum err_code by_tables(struct rollback *r, struct err *err)
         r->out->done = true;
         return ERR_OK;
     }
-    /* Without changes there are only a dead run's remains to clear away. */
-    bool replaces = !r->request->dry_run && r->out->tables_changed > 0;
+    /* Without changes, behind a swap, there are only a dead run's remains to clear away. */
+    bool replaces = !r->request->dry_run && (r->out->tables_changed > 0 || !r->was_swapped);
     if (replaces)
         code = rollback_ask(r, err);
     if (code == ERR_OK && replaces)
         code = export_changes(r, err);
-    return code == ERR_OK ? restore(r, err) : code;
+    return code == ERR_OK ? put_back(r, err) : code;
 }
 
 enum err_code rollback_run(const struct run *run, const struct db_params *db,

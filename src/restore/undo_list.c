@@ -96,6 +96,7 @@ static enum err_code fill_entry(struct undo *u, struct operation *op, struct und
     e->tables = xstrdup(buf_cstr(&tables));
     e->objects = xstrdup(buf_cstr(&objects));
     e->unfinished = is_unfinished(op) && state == OPERATION_SWAPPED;
+    e->pending = !op->is_undo && op->state < OPERATION_SWAPPED && state != OPERATION_UNDONE;
     e->undo_bytes = kept_bytes(u, op);
     e->purgeable = is_purgeable(u, op);
     buf_free(&tables);
