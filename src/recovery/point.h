@@ -89,6 +89,7 @@ struct point {
     const char *owner; /* process that works on it, as restore's journals name one; NULL: none */
     const char *tool_version;
     const char *target, *server_version; /* the server: "user@host:port" */
+    const char *server_identity;         /* recovery/server.h; NULL: not known */
     unsigned name_count;
     const char *const *names; /* what was to be archived, as it was given */
     unsigned exclude_count;

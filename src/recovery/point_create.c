@@ -447,14 +447,29 @@ static void after_failure(struct creating *c, struct err *err)
     source_free(found);
 }
 
-/* Whether the names mean tables, before anything is recorded or begun. */
+static enum err_code read_server(const struct run *run, const struct db_params *db, struct arena *arena,
+                                 struct server_mark *out, struct err *err)
+{
+    struct db_conn *c;
+    enum err_code code = db_connect(db, run->cancel, &c, err);
+    if (code != ERR_OK)
+        return code;
+    code = server_read(c, arena, out, err);
+    db_close(c);
+    return code;
+}
+
+/* Which server it is, and whether the names mean tables there, before anything is recorded or begun. */
 static enum err_code plan(const struct run *run, const struct db_params *db,
-                          const struct point_request *request, struct manifest **out, struct err *err)
+                          const struct point_request *request, struct arena *arena, struct server_mark *here,
+                          struct manifest **out, struct err *err)
 {
     struct dump_options options = request->dump;
-    struct dump_result planned;
+    struct dump_result planned = {.manifest = NULL};
     options.dry_run = true;
-    enum err_code code = dump_run(run, db, &options, NULL, NULL, &planned, err);
+    enum err_code code = read_server(run, db, arena, here, err);
+    if (code == ERR_OK)
+        code = dump_run(run, db, &options, NULL, NULL, &planned, err);
     *out = planned.manifest;
     return code;
 }
@@ -471,6 +486,8 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
                            struct point_created *out, struct err *err)
 {
     struct creating c = {.run = run, .db = db, .stores = stores, .request = request, .out = out};
+    struct arena *arena = arena_new();
+    struct server_mark here = {NULL, NULL};
     struct manifest *planned = NULL;
     struct err own;
     err = err ? err : &own;
@@ -479,10 +496,10 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
     steps_next(&out->steps, "preparing");
     enum err_code code = check_request(request, err);
     if (code == ERR_OK)
-        code = plan(run, db, request, &planned, err);
+        code = plan(run, db, request, arena, &here, &planned, err);
     manifest_free(planned);
     if (code == ERR_OK)
-        code = point_claim(run, stores, request, &c.point, &out->existed, &out->resumed, err);
+        code = point_claim(run, stores, request, &here, &c.point, &out->existed, &out->resumed, err);
     if (code == ERR_OK && out->existed)
         code = confirm_existing(&c, err);
     else if (code == ERR_OK)
@@ -491,6 +508,7 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
         after_failure(&c, err);
     steps_end(&out->steps);
     source_free(c.source);
+    arena_free(arena);
     out->point = c.point;
     return code;
 }
@@ -505,20 +523,23 @@ void point_created_free(struct point_created *c)
 enum err_code point_plan(const struct run *run, const struct db_params *db, const struct point_stores *stores,
                          const struct point_request *request, struct manifest **out, struct err *err)
 {
+    struct arena *arena = arena_new();
+    struct server_mark here = {NULL, NULL};
     struct point *there = NULL;
     bool cluster;
     *out = NULL;
     enum err_code code = check_request(request, err);
+    if (code == ERR_OK)
+        code = plan(run, db, request, arena, &here, out, err);
     if (code == ERR_OK && stores->points) {
         code = point_get(stores->points, request->name, &there, err);
-        code = code == ERR_OK          ? point_claim_check(there, request, err)
+        code = code == ERR_OK          ? point_claim_check(run, there, request, &here, err)
                : code == ERR_NOT_FOUND ? ERR_OK
                                        : code;
     }
     if (code == ERR_OK && request->instance)
         code = request->snapshots->ops->check(request->snapshots, request->instance, &cluster, err);
-    if (code == ERR_OK)
-        code = plan(run, db, request, out, err);
+    arena_free(arena);
     point_free(there);
     return code;
 }

@@ -131,6 +131,7 @@ void point_put_json(const struct point *p, struct json_out *j)
     json_out_string(j, "tool_version", p->tool_version);
     json_out_string(j, "target", p->target);
     json_out_string(j, "server_version", p->server_version);
+    json_out_string(j, "server_identity", p->server_identity);
     put_strings(j, "names", p->names, p->name_count);
     put_strings(j, "excludes", p->excludes, p->exclude_count);
     put_coordinates(j, "before", &p->before);
@@ -314,6 +315,7 @@ static void read_record(struct reading *r, const json_t *root, struct point *p)
     p->tool_version = text_of(r, root, "tool_version");
     p->target = text_of(r, root, "target");
     p->server_version = text_of(r, root, "server_version");
+    p->server_identity = text_of(r, root, "server_identity");
     p->names = strings_of(r, root, "names", &p->name_count);
     p->excludes = strings_of(r, root, "excludes", &p->exclude_count);
     p->before = coordinates_of(r, root, "before");

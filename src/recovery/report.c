@@ -104,6 +104,7 @@ void report_put_json(const struct rollback_result *r, struct json_out *j)
     json_out_string(j, "point", r->point ? r->point->name : NULL);
     json_out_string(j, "via", r->via == ROLLBACK_TABLES ? "tables" : "instance");
     json_out_string(j, "target", r->target);
+    json_out_bool(j, "other_server", r->other_server);
     json_out_string(j, "archive", r->point ? r->point->archive.name : NULL);
     put_time(j, "started", r->steps.started_ms);
     put_time(j, "finished", r->steps.started_ms + steps_total_ms(&r->steps));
@@ -367,6 +368,8 @@ static void put_facts(const struct rollback_result *r, struct buf *out)
     const struct point *p = r->point;
     html_put(out, "<h2>What</h2>\n<dl>\n");
     fact(out, "Server", "%s", r->target ? r->target : "not reached");
+    if (r->other_server)
+        fact(out, "Which is another than the point's", "%s", p->target ? p->target : "not known");
     time_fact(out, "Started", r->steps.started_ms);
     if (p) {
         time_fact(out, "The point's moment", p->archive.at.at_ms);

@@ -8,6 +8,7 @@
 #include "db/quote.h"
 #include "dump/names.h"
 #include "recovery/rollback_shared.h"
+#include "recovery/server.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,23 @@ static enum err_code compare_tables(struct rollback *r, struct verify_result *ou
     return code == ERR_DIFFERS ? ERR_OK : code;
 }
 
+/* A point of another server is told, and asked for; there are good reasons for it (the server was replaced).
+ */
+static enum err_code look_at_server(struct rollback *r, struct db_conn *c, struct err *err)
+{
+    const struct point *p = r->out->point;
+    const struct server_mark there = {p->server_identity, p->target};
+    struct server_mark here;
+    enum err_code code = server_read(c, r->arena, &here, err);
+    if (code != ERR_OK)
+        return code;
+    r->out->other_server = server_differs(&there, &here);
+    if (r->out->other_server)
+        log_warn(r->run->log, "the point '%s' is of another server, %s (%s), than %s (%s)", p->name,
+                 p->target ? p->target : "", p->server_identity, r->out->target, here.identity);
+    return ERR_OK;
+}
+
 enum err_code rollback_compare(struct rollback *r, struct err *err)
 {
     struct db_conn *c;
@@ -135,7 +153,9 @@ enum err_code rollback_compare(struct rollback *r, struct err *err)
     if (code != ERR_OK)
         return code;
     r->out->target = xstrdup(db_target(c));
-    code = look_for_strangers(r, c, err);
+    code = look_at_server(r, c, err);
+    if (code == ERR_OK)
+        code = look_for_strangers(r, c, err);
     db_close(c);
     if (code == ERR_OK)
         code =

@@ -49,6 +49,7 @@ struct rollback_result {
     struct point *point;
     struct manifest *manifest;    /* of its archive */
     char *target;                 /* the server: "user@host:port" */
+    bool other_server;            /* than that which the point was made of */
     struct verify_result changes; /* since the point: what will be lost */
     unsigned tables_changed;
     char **strangers; /* tables of databases that the point holds whole, made since: they stay */

@@ -12,7 +12,7 @@ from lib import TestCase, process, sample, wait_until
 from lib.archive import Archive
 
 KEYS = {"dbsafe_point", "name", "state", "created", "completed", "protected_until", "expires", "keep", "operator", "owner",
-        "tool_version", "target", "server_version", "names", "excludes", "before", "after", "archive", "drill", "snapshot", "git",
+        "tool_version", "target", "server_version", "server_identity", "names", "excludes", "before", "after", "archive", "drill", "snapshot", "git",
         "estimate", "obstacles"}
 # Every step of a creation, in its order.  The first three commits are of the record, the fourth is the archive's.
 POINTS = ["point_claimed", "point_before", "point_archive_named", "dump_snapshot_taken", "sink_commit:4", "point_dumped", "point_archived",
@@ -355,6 +355,45 @@ class Interrupted(PointCase):
         self.assertIn("point delete", self.create("p1", "--no-drill", what=("glpi_select.chatbot_users",), check=10).err)
         self.point("delete", "p1", "--yes")
         self.create("p1", "--no-drill", what=("glpi_select.chatbot_users",))
+
+
+class OtherServer(PointCase):
+    """A store that several servers share: the points of one are none of another."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.own_server()
+        self.other.load_chatbot(messages=10)
+
+    def elsewhere(self, *args, check=0):
+        return self.other.dbsafe("point", "create", "p1", "glpi_select", "--no-drill", "--store", self.server.store, *args, check=check)
+
+    def test_an_unfinished_point(self):
+        self.create("p1", "--no-drill", check=-9, fault="kill:point_archived")
+        before = self.record()
+        for more in ((), ("--dry-run",)):
+            self.assertIn("of another server", self.elsewhere(*more, check=10).err)
+        self.assertEqual(self.record(), before)
+        self.assertIs(self.create("p1", "--no-drill", "--json").json["resumed"], True)
+
+    def test_a_complete_point(self):
+        self.create("p1", "--no-drill")
+        before = self.record()
+        self.assertIn("of another server", self.elsewhere(check=10).err)
+        self.assertEqual(self.record(), before)
+        # The server after a restart is the same one; a record of an older dbsafe does not say.
+        self.server.restart()
+        self.assertIs(self.create("p1", "--no-drill", "--json").json["existed"], True)
+        self.change("p1", server_identity=None)
+        self.assertIn("is there already", self.elsewhere().err)
+
+    def test_an_expired_point(self):
+        self.create("p1", "--no-drill")
+        self.change("p1", created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        for more in ((), ("--dry-run",)):
+            self.assertIn("has expired", self.create("p1", "--no-drill", *more, check=10).err)
+        self.create("p1", "--no-drill", "--keep")
+        self.assertIs(self.record("p1")["keep"], True)
 
 
 class Estimate(PointCase):

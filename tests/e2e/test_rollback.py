@@ -15,7 +15,7 @@ from lib import TestCase, process, sample, wait_until
 from lib.archive import Archive
 from lib.compare import table_digests
 
-KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export", "instance",
+KEYS = {"verdict", "point", "via", "target", "other_server", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export", "instance",
         "restore_id", "tables", "rows", "verified", "swapped", "seconds", "waited", "rto", "within_rto", "dry_run", "steps", "failure",
         "report"}
 MIGRATION = """
@@ -236,6 +236,26 @@ class Rollback(RollbackCase):
         result = self.rollback("--yes", "--json").json
         self.assertEqual(self.live(), "point")
         self.assertNotIn("loading", [x["name"] for x in result["steps"]])
+
+
+class OtherServer(RollbackCase):
+    def test_a_server_that_the_point_is_not_of(self):
+        s = self.own_server()
+        s.load_chatbot(messages=10)
+        before = table_digests(s, "glpi_select")
+        self.assertIs(self.rollback("--dry-run", "--json").json["other_server"], False)
+
+        def rollback(*args, check=0):
+            return s.dbsafe("rollback", "--point", "p1", "--store", self.server.store, "--json", *args, check=check)
+        self.assertIs(rollback("--dry-run").json["other_server"], True)
+        result = rollback("--yes", check=10)
+        self.assertIn("--other-server", result.err)
+        self.assertEqual(table_digests(s, "glpi_select"), before)
+        self.assertIn("THE POINT IS OF ANOTHER SERVER", rollback(check=10).err)
+        # It may have taken the other one's place.
+        result = rollback("--yes", "--other-server").json
+        self.assertEqual((result["verdict"], result["other_server"]), ("done", True))
+        self.assertEqual(table_digests(s, "glpi_select"), self.before)
 
 
 class Export(RollbackCase):
