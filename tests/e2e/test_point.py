@@ -423,6 +423,29 @@ class Estimate(PointCase):
         self.assertGreater(result["estimate"]["seconds"], 0)
         self.assertEqual([n for n, in s.sql("SHOW DATABASES LIKE 'dbsafe%%'")], [])
 
+    def test_tables_that_write_elsewhere(self):
+        """A copy of a MERGE table writes into the tables below it, as the table itself: it is neither sampled nor restored."""
+        s = self.own_server()
+        s.load("CREATE DATABASE other;\nCREATE DATABASE shop;\nUSE other;\nCREATE TABLE t1 (id INT NOT NULL, v INT, KEY (id)) ENGINE=MyISAM;\n"
+               "INSERT INTO t1 VALUES (1, 1), (2, 2);\nUSE shop;\nCREATE TABLE a (id INT PRIMARY KEY);\nINSERT INTO a SELECT seq FROM seq_1_to_100;\n"
+               "CREATE TABLE m (id INT NOT NULL, v INT, KEY (id)) ENGINE=MERGE UNION=(other.t1) INSERT_METHOD=LAST;\n")
+        rows = s.sql("SELECT * FROM other.t1")
+        result = s.dbsafe("point", "create", "p1", "shop", "--no-drill", "--json")
+        self.assertEqual(s.sql("SELECT * FROM other.t1"), rows)
+        self.assertIsNone(result.json["point"]["estimate"]["unknown"])
+        self.assertIn("shop.m", " ".join(result.json["point"]["obstacles"]))
+        archive = result.json["archive"]
+        s.dbsafe("doctor", archive, "--estimate", check=(0, 10))
+        self.assertEqual(s.sql("SELECT * FROM other.t1"), rows)
+        for more in ((), ("--into", "else"), ("--tables", "shop.m"), ("--dry-run",)):
+            refused = s.dbsafe("restore", archive, *more, check=10).err
+            self.assertIn("shop.m is of the engine MRG_MyISAM", refused)
+            self.assertIn("--tables", refused)
+        self.assertEqual(s.sql("SELECT * FROM other.t1"), rows)
+        s.dbsafe("restore", archive, "--tables", "shop.a")
+        s.dbsafe("point", "create", "p2", "shop", "--exclude", "m", "--no-drill")
+        self.assertEqual(json.loads((s.store / "points" / "p2.json").read_text())["obstacles"], [])
+
     def test_what_killed_runs_left_is_removed_but_not_a_living_one_s(self):
         s = self.server
         self.create("p1", "--no-drill", check=-9, fault="kill:estimate_loaded")
