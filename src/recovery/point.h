@@ -46,6 +46,7 @@ struct point_archive {
     uint64_t bytes, plain_bytes, tables, rows;
     struct coordinates at;
     int64_t verified_ms; /* every byte was; 0: not yet */
+    bool unusable;       /* found damaged, or to come back differently: another is to be taken */
 };
 
 struct point_drill {

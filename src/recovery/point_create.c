@@ -124,6 +124,11 @@ static enum err_code look_for_archive(struct creating *c, bool *usable, struct e
     *usable = false;
     if (!a->name)
         return ERR_OK;
+    if (a->unusable) {
+        log_info(c->run->log, "the archive %s of an earlier run was found to be unusable: another is taken",
+                 a->name);
+        return ERR_OK;
+    }
     enum err_code code = open_archive(c, err);
     if (code == ERR_NOT_FOUND)
         return ERR_OK;
@@ -198,6 +203,22 @@ static enum err_code archive(struct creating *c, bool usable, struct err *err)
 
 /* ---- what is proved of it ---- */
 
+/* Damage, or rows that came back differently, found by whatever looked at the archive: what was proved of it
+ * before is proved no more, and the same command shall not go on with it. */
+static enum err_code judge(struct creating *c, enum err_code code)
+{
+    struct point *p = c->point;
+    struct err err;
+    if ((code != ERR_DAMAGED && code != ERR_DIFFERS) || !p->archive.done)
+        return code;
+    p->archive.unusable = true;
+    p->archive.verified_ms = 0;
+    p->drill = (struct point_drill){.passed_ms = 0};
+    if (point_put(c->stores->points, p, false, &err) != ERR_OK)
+        log_warn(c->run->log, "%s", err.text);
+    return code;
+}
+
 static enum err_code verify_bytes(struct creating *c, struct err *err)
 {
     const struct verify_options options = {.threads = c->request->dump.threads};
@@ -212,7 +233,7 @@ static enum err_code verify_bytes(struct creating *c, struct err *err)
     verify_result_free(&result);
     manifest_free(m);
     if (code != ERR_OK)
-        return code;
+        return judge(c, code);
     c->point->archive.verified_ms = clock_wall_ms(c->run->clock);
     return record(c, "point_verified", err);
 }
@@ -233,6 +254,7 @@ static enum err_code drill(struct creating *c, struct err *err)
     steps_next(&c->out->steps, "restore drill");
     enum err_code code = drill_run(c->run, c->source, c->out->manifest, &options, result, err);
     steps_resume(&c->out->steps);
+    judge(c, code);
     if (result->begun && drill_is_verdict(code) &&
         drill_attest(c->run, c->stores->archives, p->archive.name, c->source, c->out->manifest, result,
                      code == ERR_OK ? NULL : err, &unwritten) != ERR_OK)
@@ -425,6 +447,8 @@ static enum err_code make(struct creating *c, struct err *err)
         code = look_ahead(c, err);
     if (code == ERR_OK)
         code = estimate(c, err);
+    if (code == ERR_DAMAGED) /* a sample that came back differently may be the server's doing */
+        judge(c, code);
     if (code == ERR_OK)
         code = finish_snapshot(c, err);
     if (code == ERR_OK) /* a signal during the last step is no complete point */
@@ -442,6 +466,9 @@ static void after_failure(struct creating *c, struct err *err)
         point_forget(c->stores->points, p->name, NULL);
     else if (!p->snapshot.id && !p->archive.name)
         point_forget(c->stores->points, p->name, NULL);
+    else if (p->archive.unusable)
+        err_hint(err, "; the same command takes another archive, 'point delete %s' clears this one away",
+                 p->name);
     else
         err_hint(err, "; the same command goes on from here, 'point delete %s' clears it away", p->name);
     source_free(found);

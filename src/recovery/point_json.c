@@ -54,6 +54,7 @@ static void put_archive(struct json_out *j, const struct point_archive *a)
     json_out_uint(j, "rows", a->rows);
     put_coordinates(j, "coordinates", &a->at);
     put_time(j, "verified", a->verified_ms);
+    json_out_bool(j, "unusable", a->unusable);
     json_out_object_close(j);
 }
 
@@ -254,6 +255,7 @@ static void read_archive(struct reading *r, const json_t *v, struct point_archiv
     a->rows = number_of(r, v, "rows");
     a->at = coordinates_of(r, v, "coordinates");
     a->verified_ms = time_of(r, v, "verified");
+    a->unusable = flag_of(r, v, "unusable");
     if (a->done && (!a->run_id || !a->manifest_sha256))
         r->bad = r->bad ? r->bad : "archive";
 }

@@ -343,6 +343,44 @@ class Interrupted(PointCase):
         self.assertNotEqual(self.record()["archive"]["name"], old)
         self.assertIn(old, self.server.archives())  # an archive like others: nothing that was good is removed
 
+    def flip(self, archive):
+        """A byte in the middle of the data."""
+        path = self.server.store / archive
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+    def proof(self, archive):
+        return next(a["proof"] for a in self.server.dbsafe("list", "--json").json["archives"] if a["name"] == archive)
+
+    def test_an_archive_that_was_found_damaged_is_not_used_again(self):
+        for at, words in (("point_verified", "drill"), ("point_archived", "verify")):
+            with self.subTest(found_by=words):
+                self.setUp()
+                self.create("p1", "--no-drill", check=-9, fault=f"kill:{at}")
+                first = self.record()["archive"]["name"]
+                self.flip(first)
+                self.assertIn("takes another archive", self.create("p1", check=8).err)
+                kept = self.record()["archive"]
+                self.assertEqual((kept["name"], kept["unusable"], kept["verified"]), (first, True, None))
+                again = self.create("p1", "--no-drill", "--json")
+                self.assertIn("another is taken", again.err)
+                kept = again.json["point"]["archive"]
+                self.assertNotEqual(kept["name"], first)
+                self.assertIs(kept["unusable"], False)
+                self.server.dbsafe("verify", kept["name"])
+                self.assertEqual(self.proof(first), "none")
+
+    def test_a_proof_that_was_taken_back_is_not_given_again(self):
+        self.create("p1", "--no-drill")
+        archive = self.record()["archive"]["name"]
+        self.assertRegex(self.proof(archive), "^bytes")
+        self.flip(archive)
+        self.server.dbsafe("verify", archive, check=8)
+        self.assertEqual(self.proof(archive), "none")
+        self.create("p1", "--no-drill")
+        self.assertEqual(self.proof(archive), "none")
+
     def test_a_run_on_another_host(self):
         self.create("p1", "--no-drill", check=-9, fault="kill:point_archived")
         self.change(owner="elsewhere 11111111-2222-3333-4444-555555555555 4711 99")
