@@ -641,6 +641,57 @@ class Prune(PointCase):
         self.assertEqual(sorted(kept), sorted([dumped, archive["p2"], archive["p4"]]))
         self.assertEqual(result["kept"], 3)
 
+    def test_a_deletion_that_was_killed(self):
+        s = self.server
+        for name in ("p1", "p2"):
+            self.create(name, "--no-drill", what=("glpi_select.chatbot_config",))
+        archive = self.record("p1")["archive"]["name"]
+        self.change("p1", created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        s.dbsafe("prune", "--yes", check=-9, env={"DBSAFE_FAULT": "kill:point_deleting"})
+        self.assertEqual(self.record("p1")["state"], "deleting")
+        self.assertIn("1 point", s.dbsafe("prune", check=10).err)
+        self.assertEqual(s.dbsafe("prune", "--yes", "--json").json["points"], ["p1"])
+        self.assertFalse((self.points / "p1.json").exists())
+        self.assertFalse(any(a.startswith(archive) for a in s.archives()))
+
+    def test_a_rollback_that_is_not_finished_keeps_its_point_and_no_other(self):
+        s = self.server
+        for name in ("p1", "p2", "p3"):
+            self.create(name, "--no-drill", what=("glpi_select.chatbot_config",))
+        for name in ("p1", "p2"):
+            self.change(name, created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        (self.points / "p1~instance.json").write_text("{")  # by a dbsafe that is not this one, or half of it lost
+        for _ in range(2):
+            s.dbsafe("dump", "glpi_select.chatbot_config", "--label", "series")
+        for args, points in ((("--dry-run",), ["p2"]), (("--yes",), ["p2"]), (("--yes",), [])):
+            result = s.dbsafe("prune", "--keep-last", "1", "--json", *args)
+            self.assertEqual(result.json["points"], points)
+            self.assertIn("'p1' has expired, but a rollback", result.err)
+        self.assertIn(self.record("p1")["archive"]["name"], s.archives())
+        self.assertEqual(len([a for a in s.archives() if "-series-" in a and a.endswith(".tar")]), 1)
+
+    def test_what_dead_runs_left_among_the_points(self):
+        s = self.server
+        self.create("p1", "--no-drill", check=-9, fault="kill:sink_write:1")
+        left = [p for p in self.points.iterdir() if p.name.endswith(".tmp")]
+        self.assertEqual(len(left), 1)
+        self.assertEqual(s.dbsafe("prune", "--dry-run", "--json").json["leftovers"], 1)
+        self.assertEqual(s.dbsafe("prune", "--yes", "--json").json["leftovers"], 1)
+        self.assertFalse(left[0].exists())
+        # Copies of a rollback by way of an instance go with their point, whether noted anywhere or not.
+        self.create("p1", "--no-drill")
+        for name in ("p1~copy-20260101T000000Z-x.dbsafe.tar", "p1~rollback-20260101T000000Z.json", "p11~copy-20260101T000000Z-x.dbsafe.tar"):
+            (self.points / name).write_text("")
+        self.point("delete", "p1", "--yes", "--force")
+        self.assertEqual({p.name for p in self.points.iterdir() if not p.name.startswith(".")},
+                         {"p1~rollback-20260101T000000Z.json", "p11~copy-20260101T000000Z-x.dbsafe.tar"})
+
+    def test_an_unfinished_point_of_long_ago_is_told(self):
+        self.create("p1", "--no-drill", check=-9, fault="kill:point_archived")
+        self.assertNotIn("never finished", self.server.dbsafe("prune", "--yes").err)
+        self.change("p1", created="2020-01-01T00:00:00Z")
+        self.assertIn("the point 'p1' of 2020-01-01T00:00:00Z was never finished", self.server.dbsafe("prune", "--yes").err)
+
     def test_a_kept_point_and_one_that_is_being_made(self):
         s = self.server
         self.create("p1", "--no-drill", "--keep", "--label", "series")
