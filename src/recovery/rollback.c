@@ -178,21 +178,21 @@ enum err_code rollback_ask(struct rollback *r, struct err *err)
 
 /* ---- the export of what will be lost ---- */
 
-/* The point's tables that are there now, as names for a dump. */
-static enum err_code list_existing(struct rollback *r, const char ***names, unsigned *name_count,
-                                   struct err *err)
+/* The point's tables that are there now. */
+static enum err_code list_existing(struct rollback *r, const struct manifest_table ***tables,
+                                   unsigned *table_count, struct err *err)
 {
     const struct manifest *m = r->out->manifest;
     struct db_conn *c = NULL;
-    *names = arena_calloc(r->arena, m->table_count + 1, sizeof **names);
-    *name_count = 0;
+    *tables = arena_calloc(r->arena, m->table_count + 1, sizeof **tables);
+    *table_count = 0;
     enum err_code code = db_connect(r->db, r->run->cancel, &c, err);
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++) {
         struct catalog_table *found;
         unsigned count;
         code = catalog_tables(c, r->arena, m->tables[i].schema, m->tables[i].name, &found, &count, err);
         if (code == ERR_OK && count > 0 && found[0].kind == CATALOG_TABLE)
-            (*names)[(*name_count)++] = db_quoted_pair(r->arena, m->tables[i].schema, m->tables[i].name);
+            (*tables)[(*table_count)++] = &m->tables[i];
     }
     db_close(c);
     return code;
@@ -216,7 +216,8 @@ static void note_export(struct rollback *r, const struct manifest *m, uint64_t b
 
 /* A file that is there was written by an earlier run of this rollback, or is none of ours: it counts only if
  * the tables are still as it says. */
-static enum err_code use_existing(struct rollback *r, unsigned table_count, struct err *err)
+static enum err_code use_existing(struct rollback *r, const struct manifest_table *const *tables,
+                                  unsigned table_count, struct err *err)
 {
     const struct verify_options options = {.threads = r->request->threads};
     struct verify_result compared = {0};
@@ -227,6 +228,9 @@ static enum err_code use_existing(struct rollback *r, unsigned table_count, stru
         code = archive_read_manifest(source, &m, err);
     if (code == ERR_OK && m->table_count != table_count)
         code = err_set(err, ERR_DIFFERS, "it holds %u tables, not %u", m->table_count, table_count);
+    for (unsigned i = 0; code == ERR_OK && i < table_count; i++)
+        if (!manifest_find_table(m, tables[i]->schema, tables[i]->name))
+            code = err_set(err, ERR_DIFFERS, "it does not hold %s.%s", tables[i]->schema, tables[i]->name);
     if (code == ERR_OK)
         code = verify_live(r->run, r->db, m, &options, &compared, err);
     if (code == ERR_OK) {
@@ -249,20 +253,25 @@ static enum err_code export_changes(struct rollback *r, struct err *err)
 {
     struct dump_options options = r->request->export_dump;
     struct dump_result dumped;
-    const char **names;
+    const struct manifest_table **tables;
+    unsigned count;
     if (!r->request->export_file)
         return ERR_OK;
     steps_next(&r->out->steps, "exporting the changes");
-    enum err_code code = list_existing(r, &names, &options.name_count, err);
-    options.names = names;
+    enum err_code code = list_existing(r, &tables, &count, err);
     if (code != ERR_OK)
         return code;
-    if (options.name_count == 0) {
+    if (count == 0) {
         log_warn(r->run->log, "none of the point's tables is there: nothing to export");
         return ERR_OK;
     }
     if (access(r->request->export_file, F_OK) == 0)
-        return use_existing(r, options.name_count, err);
+        return use_existing(r, tables, count, err);
+    const char **names = arena_calloc(r->arena, count, sizeof *names);
+    for (unsigned i = 0; i < count; i++)
+        names[i] = db_quoted_pair(r->arena, tables[i]->schema, tables[i]->name);
+    options.names = names;
+    options.name_count = count;
     code = dump_run(r->run, r->db, &options, open_export, r, &dumped, err);
     if (code != ERR_OK)
         return err_wrap(err, "export the changes");

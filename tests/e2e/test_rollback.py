@@ -291,6 +291,14 @@ class Export(RollbackCase):
         self.server.sql("DELETE FROM glpi_select.chatbot_messages LIMIT 1")
         self.rollback("--yes", "--export-changes", file, check=10)
 
+    def test_an_existing_file_of_as_many_other_tables(self):
+        s = self.server
+        file = s.folder / "changes.tar"
+        s.dbsafe("dump", "glpi_select.chatbot_users", "glpi_select.chatbot_messages", "glpi_select.v12_new", "-o", file)
+        result = self.rollback("--yes", "--export-changes", file, check=10)
+        self.assertIn("it does not hold glpi_select.chatbot_config", result.err)
+        self.assertEqual(self.live(), "migrated")
+
     def test_nothing_left_to_export(self):
         s = self.server
         s.load("SET foreign_key_checks=0;\nDROP TABLE glpi_select.chatbot_messages, glpi_select.chatbot_users, glpi_select.chatbot_config;\n")
