@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* Its tables keep no rows of their own: what is written to one lands in other tables, files or servers, so
- * even a copy of it under another name writes there. */
+ * even a copy of it under another name writes there.  NULL, one that is not known, does not. */
 bool engine_writes_elsewhere(const char *engine);
 
 #endif

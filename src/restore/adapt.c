@@ -141,8 +141,8 @@ static void check_target(const struct target *target, const struct manifest *m, 
     if (engine_writes_elsewhere(t->engine)) /* its copy in staging would, too */
         refuse(r,
                "%s.%s is of the engine %s: its rows are kept by another table or server, and loading them"
-               " changes that one; name the other tables with --tables, dump without it (--exclude), or load"
-               " it with the archive's restore.sh",
+               " changes that one; restore the others with `dbsafe restore --tables`, dump without it"
+               " (--exclude), or load it with the archive's restore.sh",
                t->schema, t->name, t->engine);
     if (ddl_tail_has(target->ddl.tail, "DATA DIRECTORY") || ddl_tail_has(target->ddl.tail, "INDEX DIRECTORY"))
         refuse(r, "%s.%s has a DATA DIRECTORY, which moving a table between databases loses", t->schema,

@@ -10,6 +10,7 @@ static void engines_without_rows_of_their_own(void **state)
     assert_false(engine_writes_elsewhere("InnoDB"));
     assert_false(engine_writes_elsewhere("MyISAM"));
     assert_false(engine_writes_elsewhere(""));
+    assert_false(engine_writes_elsewhere(NULL));
 }
 
 int main(void)
