@@ -202,7 +202,7 @@ static void record_proof(const struct cli *cli, const struct points *points, con
 {
     struct err err;
     const struct point_archive *a = r->point ? &r->point->archive : NULL;
-    if (r->restore.swapped && r->restore.verified &&
+    if (r->restore.swapped && r->restore.proves &&
         proof_write(points->stores.archives, a->name, a->run_id, a->bytes, PROOF_RESTORED,
                     clock_wall_ms(cli->run->clock), &err) != ERR_OK)
         log_warn(cli->run->log, "the proof of this restore is not recorded: %s", err.text);

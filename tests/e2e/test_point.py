@@ -644,7 +644,7 @@ class Prune(PointCase):
     def test_a_deletion_that_was_killed(self):
         s = self.server
         for name in ("p1", "p2"):
-            self.create(name, "--no-drill", what=("glpi_select.chatbot_config",))
+            self.create(name, "--no-drill", "--label", "series", what=("glpi_select.chatbot_config",))
         archive = self.record("p1")["archive"]["name"]
         self.change("p1", created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
         s.dbsafe("prune", "--yes", check=-9, env={"DBSAFE_FAULT": "kill:point_deleting"})
