@@ -133,7 +133,8 @@ static enum err_code show_plan(struct cli *cli, struct asked *a, const struct lo
 
 /* ---- the real one ---- */
 
-/* The archive's proof, for 'list': what was found out in this run or an earlier one of the same point. */
+/* The archive's proof, for 'list': what was found out in this run or an earlier one of the same point.  Of a
+ * point that was complete before nothing is: since then its proof may have been taken back. */
 static void record_proof(const struct cli *cli, const struct points *points, const struct point_created *c,
                          enum err_code found)
 {
@@ -144,6 +145,8 @@ static void record_proof(const struct cli *cli, const struct points *points, con
         return;
     if (found == ERR_DIFFERS || found == ERR_DAMAGED)
         code = proof_remove(points->stores.archives, a->name, &err);
+    else if (c->existed)
+        return;
     else if (c->point->drill.passed_ms)
         code = proof_write(points->stores.archives, a->name, a->run_id, a->bytes, PROOF_RESTORED,
                            c->point->drill.passed_ms, &err);

@@ -132,6 +132,18 @@ static enum err_code print_names(const struct prune_plan *p, struct err *err)
     return code;
 }
 
+/* What dead runs left, among the points too. */
+static enum err_code sweep(const struct cli *cli, const struct point_stores *s, bool dry, unsigned *leftovers,
+                           struct err *err)
+{
+    unsigned among_points = 0;
+    enum err_code code = store_sweep(s->archives, settings_stale_after_ms(cli->options), dry, leftovers, err);
+    if (code == ERR_OK && s->points)
+        code = store_sweep(s->points, settings_stale_after_ms(cli->options), dry, &among_points, err);
+    *leftovers += among_points;
+    return code;
+}
+
 static enum err_code prune_store(struct cli *cli, const struct points *points, struct prune_options *options,
                                  struct prune_plan *plan, struct point_expiry *expiry, struct err *err)
 {
@@ -140,7 +152,7 @@ static enum err_code prune_store(struct cli *cli, const struct points *points, s
     unsigned leftovers = 0;
     enum err_code code = dry ? ERR_OK : store_lock(store, err);
     if (code == ERR_OK)
-        code = store_sweep(store, settings_stale_after_ms(cli->options), dry, &leftovers, err);
+        code = sweep(cli, &points->stores, dry, &leftovers, err);
     if (code == ERR_OK)
         code = point_expiry_plan(cli->run, points->stores.points, points->snapshots, expiry, err);
     if (code != ERR_OK)

@@ -79,8 +79,10 @@ static void describe_tables(const struct rollback_result *r, char *what, size_t 
 {
     char when[CLOCK_ISO_BYTES], tables[FIGURE_BYTES];
     clock_format_iso(r->point->archive.at.at_ms, when);
-    snprintf(what, bytes, "this puts %s on %.300s back to %s",
-             figure_of(r->manifest->table_count, "table", tables), r->target, when);
+    snprintf(what, bytes, "this puts %s on %.300s back to %s%s%.300s",
+             figure_of(r->manifest->table_count, "table", tables), r->target, when,
+             r->other_server ? "; THE POINT IS OF ANOTHER SERVER: " : "",
+             r->other_server ? r->point->target : "");
 }
 
 static void describe_instance(const struct rollback_result *r, char *what, size_t bytes)
@@ -121,11 +123,27 @@ static void tell_time(const struct cli *cli, const struct point *p)
     buf_free(&text);
 }
 
+/* --yes was meant for the server that the point is of. */
+static enum err_code check_server(const struct cli *cli, const struct rollback_result *r, struct err *err)
+{
+    bool changes_it = r->via == ROLLBACK_TABLES || r->instance.then == ROLLBACK_COPY;
+    if (!r->other_server || !changes_it || !options_flag(cli->options, OPTION_YES) ||
+        options_flag(cli->options, OPTION_OTHER_SERVER))
+        return ERR_OK;
+    return err_set(err, ERR_REFUSED,
+                   "the point '%s' was made of %s, and %s is another server: if it took that one's place, say"
+                   " --other-server",
+                   r->point->name, r->point->target, r->target);
+}
+
 static enum err_code confirm(void *arg, const struct rollback_result *r, struct err *err)
 {
     struct session *session = arg;
     const struct cli *cli = session->cli;
     char what[2000];
+    enum err_code code = check_server(cli, r, err);
+    if (code != ERR_OK)
+        return code;
     tell_changes(cli, r);
     if (r->via == ROLLBACK_INSTANCE && r->instance.then != ROLLBACK_BACK)
         tell_time(cli, r->point);
@@ -134,7 +152,7 @@ static enum err_code confirm(void *arg, const struct rollback_result *r, struct 
     else
         describe_tables(r, what, sizeof what);
     ticker_stop(session->ticker);
-    enum err_code code = prompt_confirm(cli, what, err);
+    code = prompt_confirm(cli, what, err);
     session->ticker = settings_ticker(cli);
     return code;
 }
@@ -184,7 +202,7 @@ static void record_proof(const struct cli *cli, const struct points *points, con
 {
     struct err err;
     const struct point_archive *a = r->point ? &r->point->archive : NULL;
-    if (r->restore.swapped && r->restore.verified &&
+    if (r->restore.swapped && r->restore.proves &&
         proof_write(points->stores.archives, a->name, a->run_id, a->bytes, PROOF_RESTORED,
                     clock_wall_ms(cli->run->clock), &err) != ERR_OK)
         log_warn(cli->run->log, "the proof of this restore is not recorded: %s", err.text);

@@ -97,6 +97,8 @@ static const struct option_spec table[OPTION_TOTAL] = {
     [OPTION_EXPORT_CHANGES] = {.name = "export-changes", .kind = KIND_STRING, .word = "FILE",
         .commands = ROLLBACK,
         .help = "Write the point's tables as they are before the rollback into this file, an archive"},
+    [OPTION_OTHER_SERVER] = {.name = "other-server", .kind = KIND_FLAG, .commands = ROLLBACK,
+        .help = "With --yes: go on although the point was made of another server than this one"},
     [OPTION_REPORT] = {.name = "report", .kind = KIND_STRING, .word = "FILE", .commands = ROLLBACK,
         .help = "Write the report, an HTML page, into this file too"},
     [OPTION_LIST] = {.name = "list", .kind = KIND_FLAG, .commands = UNDO,

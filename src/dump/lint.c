@@ -2,6 +2,7 @@
 
 #include "db/create.h"
 #include "db/ddl.h"
+#include "db/engine.h"
 #include "db/flavour.h"
 #include "db/quote.h"
 #include "db/sqlerror.h"
@@ -41,7 +42,8 @@ static const char *const TEXTS[KINDS] = {
     [MEMORY_TABLE] =
         "engine MEMORY: its rows are gone whenever the server stops, and with them what a restore brought",
     [ELSEWHERE] =
-        "engine {}: its rows are kept by another table or server, and a restore writes into that one",
+        "engine {}: its rows are kept by another table or server: a restore refuses it, and restore.sh writes"
+        " into that one",
     [DIRECTORY] =
         "kept in a DATA DIRECTORY or INDEX DIRECTORY, which moving a table between databases loses: a restore"
         " refuses it",
@@ -133,13 +135,11 @@ static bool has_mode(const char *modes, const char *mode)
 
 static void check_engine(struct lint *l, const struct manifest_table *t, const char *tail)
 {
-    static const char *const elsewhere[] = {"FEDERATED", "CONNECT", "SPIDER", "MRG_MyISAM", "S3", "SPHINX"};
     const char *object = name_of(l, t->schema, t->name, NULL);
     if (strcasecmp(t->engine, "MEMORY") == 0)
         tell(l, MEMORY_TABLE, object);
-    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
-        if (strcasecmp(t->engine, elsewhere[i]) == 0)
-            tell_of(l, ELSEWHERE, object, t->engine);
+    if (engine_writes_elsewhere(t->engine))
+        tell_of(l, ELSEWHERE, object, t->engine);
     if (ddl_tail_has(tail, "DATA DIRECTORY") || ddl_tail_has(tail, "INDEX DIRECTORY"))
         tell(l, DIRECTORY, object);
 }

@@ -5,6 +5,7 @@
 #include "core/group.h"
 #include "core/mem.h"
 #include "db/ddl.h"
+#include "db/engine.h"
 #include "db/session.h"
 #include "restore/loader.h"
 #include "rows/scan.h"
@@ -65,7 +66,7 @@ static int compare_sizes(const void *a, const void *b)
     return x->number < y->number ? -1 : 1;
 }
 
-/* The largest tables, each with its share of the budget. */
+/* The largest tables, each with its share of the budget; not those whose copy would write elsewhere. */
 static void choose_tables(struct sampling *s)
 {
     const struct manifest *m = s->manifest;
@@ -76,6 +77,8 @@ static void choose_tables(struct sampling *s)
     s->tables = arena_calloc(s->arena, ESTIMATE_TABLES, sizeof *s->tables);
     s->sampled_of = arena_calloc(s->arena, m->table_count + 1, sizeof *s->sampled_of);
     for (unsigned i = 0; i < m->table_count && s->count < ESTIMATE_TABLES; i++) {
+        if (engine_writes_elsewhere(sorted[i]->engine))
+            continue;
         struct sampled *t = &s->tables[s->count++];
         t->table = sorted[i];
         t->copy = *sorted[i];

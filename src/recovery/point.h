@@ -46,6 +46,7 @@ struct point_archive {
     uint64_t bytes, plain_bytes, tables, rows;
     struct coordinates at;
     int64_t verified_ms; /* every byte was; 0: not yet */
+    bool unusable;       /* found damaged, or to come back differently: another is to be taken */
 };
 
 struct point_drill {
@@ -89,6 +90,7 @@ struct point {
     const char *owner; /* process that works on it, as restore's journals name one; NULL: none */
     const char *tool_version;
     const char *target, *server_version; /* the server: "user@host:port" */
+    const char *server_identity;         /* recovery/server.h; NULL: not known */
     unsigned name_count;
     const char *const *names; /* what was to be archived, as it was given */
     unsigned exclude_count;

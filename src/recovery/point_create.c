@@ -124,6 +124,11 @@ static enum err_code look_for_archive(struct creating *c, bool *usable, struct e
     *usable = false;
     if (!a->name)
         return ERR_OK;
+    if (a->unusable) {
+        log_info(c->run->log, "the archive %s of an earlier run was found to be unusable: another is taken",
+                 a->name);
+        return ERR_OK;
+    }
     enum err_code code = open_archive(c, err);
     if (code == ERR_NOT_FOUND)
         return ERR_OK;
@@ -198,6 +203,22 @@ static enum err_code archive(struct creating *c, bool usable, struct err *err)
 
 /* ---- what is proved of it ---- */
 
+/* Damage, or rows that came back differently, found by whatever looked at the archive: what was proved of it
+ * before is proved no more, and the same command shall not go on with it. */
+static enum err_code judge(struct creating *c, enum err_code code)
+{
+    struct point *p = c->point;
+    struct err err;
+    if ((code != ERR_DAMAGED && code != ERR_DIFFERS) || !p->archive.done)
+        return code;
+    p->archive.unusable = true;
+    p->archive.verified_ms = 0;
+    p->drill = (struct point_drill){.passed_ms = 0};
+    if (point_put(c->stores->points, p, false, &err) != ERR_OK)
+        log_warn(c->run->log, "%s", err.text);
+    return code;
+}
+
 static enum err_code verify_bytes(struct creating *c, struct err *err)
 {
     const struct verify_options options = {.threads = c->request->dump.threads};
@@ -212,7 +233,7 @@ static enum err_code verify_bytes(struct creating *c, struct err *err)
     verify_result_free(&result);
     manifest_free(m);
     if (code != ERR_OK)
-        return code;
+        return judge(c, code);
     c->point->archive.verified_ms = clock_wall_ms(c->run->clock);
     return record(c, "point_verified", err);
 }
@@ -233,6 +254,7 @@ static enum err_code drill(struct creating *c, struct err *err)
     steps_next(&c->out->steps, "restore drill");
     enum err_code code = drill_run(c->run, c->source, c->out->manifest, &options, result, err);
     steps_resume(&c->out->steps);
+    judge(c, code);
     if (result->begun && drill_is_verdict(code) &&
         drill_attest(c->run, c->stores->archives, p->archive.name, c->source, c->out->manifest, result,
                      code == ERR_OK ? NULL : err, &unwritten) != ERR_OK)
@@ -425,6 +447,8 @@ static enum err_code make(struct creating *c, struct err *err)
         code = look_ahead(c, err);
     if (code == ERR_OK)
         code = estimate(c, err);
+    if (code == ERR_DAMAGED) /* a sample that came back differently may be the server's doing */
+        judge(c, code);
     if (code == ERR_OK)
         code = finish_snapshot(c, err);
     if (code == ERR_OK) /* a signal during the last step is no complete point */
@@ -442,19 +466,37 @@ static void after_failure(struct creating *c, struct err *err)
         point_forget(c->stores->points, p->name, NULL);
     else if (!p->snapshot.id && !p->archive.name)
         point_forget(c->stores->points, p->name, NULL);
+    else if (p->archive.unusable)
+        err_hint(err, "; the same command takes another archive, 'point delete %s' clears this one away",
+                 p->name);
     else
         err_hint(err, "; the same command goes on from here, 'point delete %s' clears it away", p->name);
     source_free(found);
 }
 
-/* Whether the names mean tables, before anything is recorded or begun. */
+static enum err_code read_server(const struct run *run, const struct db_params *db, struct arena *arena,
+                                 struct server_mark *out, struct err *err)
+{
+    struct db_conn *c;
+    enum err_code code = db_connect(db, run->cancel, &c, err);
+    if (code != ERR_OK)
+        return code;
+    code = server_read(c, arena, out, err);
+    db_close(c);
+    return code;
+}
+
+/* Which server it is, and whether the names mean tables there, before anything is recorded or begun. */
 static enum err_code plan(const struct run *run, const struct db_params *db,
-                          const struct point_request *request, struct manifest **out, struct err *err)
+                          const struct point_request *request, struct arena *arena, struct server_mark *here,
+                          struct manifest **out, struct err *err)
 {
     struct dump_options options = request->dump;
-    struct dump_result planned;
+    struct dump_result planned = {.manifest = NULL};
     options.dry_run = true;
-    enum err_code code = dump_run(run, db, &options, NULL, NULL, &planned, err);
+    enum err_code code = read_server(run, db, arena, here, err);
+    if (code == ERR_OK)
+        code = dump_run(run, db, &options, NULL, NULL, &planned, err);
     *out = planned.manifest;
     return code;
 }
@@ -471,6 +513,8 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
                            struct point_created *out, struct err *err)
 {
     struct creating c = {.run = run, .db = db, .stores = stores, .request = request, .out = out};
+    struct arena *arena = arena_new();
+    struct server_mark here = {NULL, NULL};
     struct manifest *planned = NULL;
     struct err own;
     err = err ? err : &own;
@@ -479,10 +523,10 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
     steps_next(&out->steps, "preparing");
     enum err_code code = check_request(request, err);
     if (code == ERR_OK)
-        code = plan(run, db, request, &planned, err);
+        code = plan(run, db, request, arena, &here, &planned, err);
     manifest_free(planned);
     if (code == ERR_OK)
-        code = point_claim(run, stores, request, &c.point, &out->existed, &out->resumed, err);
+        code = point_claim(run, stores, request, &here, &c.point, &out->existed, &out->resumed, err);
     if (code == ERR_OK && out->existed)
         code = confirm_existing(&c, err);
     else if (code == ERR_OK)
@@ -491,6 +535,7 @@ enum err_code point_create(const struct run *run, const struct db_params *db,
         after_failure(&c, err);
     steps_end(&out->steps);
     source_free(c.source);
+    arena_free(arena);
     out->point = c.point;
     return code;
 }
@@ -505,20 +550,24 @@ void point_created_free(struct point_created *c)
 enum err_code point_plan(const struct run *run, const struct db_params *db, const struct point_stores *stores,
                          const struct point_request *request, struct manifest **out, struct err *err)
 {
+    struct arena *arena = arena_new();
+    struct server_mark here = {NULL, NULL};
     struct point *there = NULL;
     bool cluster;
     *out = NULL;
     enum err_code code = check_request(request, err);
+    if (code == ERR_OK)
+        code = plan(run, db, request, arena, &here, out, err);
     if (code == ERR_OK && stores->points) {
         code = point_get(stores->points, request->name, &there, err);
-        code = code == ERR_OK          ? point_claim_check(there, request, err)
+        code = code == ERR_OK          ? point_claim_check(run, there, request, &here, err)
                : code == ERR_NOT_FOUND ? ERR_OK
                                        : code;
     }
     if (code == ERR_OK && request->instance)
-        code = request->snapshots->ops->check(request->snapshots, request->instance, NULL, &cluster, err);
-    if (code == ERR_OK)
-        code = plan(run, db, request, out, err);
+        code =
+            request->snapshots->ops->check(request->snapshots, request->instance, here.target, &cluster, err);
+    arena_free(arena);
     point_free(there);
     return code;
 }

@@ -148,12 +148,43 @@ static enum err_code remove_archive(const struct point *p, struct store *archive
     return code == ERR_OK ? fault_point("point_companions_removed", ERR_STORAGE, err) : code;
 }
 
+/* Copies of its rollbacks by way of an instance. */
+struct copies {
+    char *prefix;
+    char **names;
+    size_t count;
+};
+
+static enum err_code add_copy(void *arg, const struct store_entry *entry, struct err *err)
+{
+    struct copies *c = arg;
+    size_t n = strlen(entry->name), suffix = strlen(ARCHIVE_SUFFIX);
+    (void)err;
+    if (strncmp(entry->name, c->prefix, strlen(c->prefix)) == 0 && n > suffix &&
+        strcmp(entry->name + n - suffix, ARCHIVE_SUFFIX) == 0) {
+        c->names = xreallocarray(c->names, c->count + 1, sizeof *c->names);
+        c->names[c->count++] = xstrdup(entry->name);
+    }
+    return ERR_OK;
+}
+
+/* Those that the journal names and those that a killed run never noted; no point's name has a '~'. */
+static enum err_code remove_copies(const struct point *p, struct store *points, struct err *err)
+{
+    struct copies c = {.prefix = xasprintf("%s~copy-", p->name)};
+    enum err_code code = store_list(points, add_copy, &c, err);
+    for (size_t i = 0; code == ERR_OK && i < c.count; i++)
+        code = remove_object(points, c.names[i], err);
+    for (size_t i = 0; i < c.count; i++)
+        free(c.names[i]);
+    free(c.names);
+    free(c.prefix);
+    return code;
+}
+
 static enum err_code remove_journal(const struct point *p, struct store *points, struct err *err)
 {
-    struct rollback_journal j;
-    enum err_code code = ERR_OK;
-    if (rollback_journal_get(points, p->name, &j, NULL) == ERR_OK && *j.copy)
-        code = remove_object(points, j.copy, err);
+    enum err_code code = remove_copies(p, points, err);
     return code == ERR_OK ? rollback_journal_forget(points, p->name, err) : code;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Retention of recovery points: which have expired, and which archives retention must leave alone because a
- * point goes back to them.  One thread; the caller holds the lock of the store of archives.
+ * Retention of recovery points: which have expired, or were being deleted by a run that died, and which
+ * archives retention must leave alone because a point goes back to them.  One thread; the caller holds the
+ * lock of the store of archives.
  */
 #ifndef DBSAFE_RECOVERY_POINT_EXPIRY_H
 #define DBSAFE_RECOVERY_POINT_EXPIRY_H
@@ -22,7 +23,8 @@ struct point_expiry {
 
 /* The newest complete point never expires, nor does the newest one with a snapshot of an instance.  Points
  * with a snapshot expire only where it can be deleted (snapshots is not NULL) and may be (it is neither young
- * nor the only one); else they are told and kept.  A record that cannot be read is an error: nobody knows
+ * nor the only one); else they are told and kept.  So is one with a rollback that is not finished, and
+ * unfinished points of a day ago are told.  A record that cannot be read is an error: nobody knows
  * what it pins. Release with point_expiry_free, on failure too. */
 enum err_code point_expiry_plan(const struct run *run, struct store *points,
                                 struct recovery_snapshots *snapshots, struct point_expiry *out,

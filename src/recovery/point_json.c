@@ -54,6 +54,7 @@ static void put_archive(struct json_out *j, const struct point_archive *a)
     json_out_uint(j, "rows", a->rows);
     put_coordinates(j, "coordinates", &a->at);
     put_time(j, "verified", a->verified_ms);
+    json_out_bool(j, "unusable", a->unusable);
     json_out_object_close(j);
 }
 
@@ -131,6 +132,7 @@ void point_put_json(const struct point *p, struct json_out *j)
     json_out_string(j, "tool_version", p->tool_version);
     json_out_string(j, "target", p->target);
     json_out_string(j, "server_version", p->server_version);
+    json_out_string(j, "server_identity", p->server_identity);
     put_strings(j, "names", p->names, p->name_count);
     put_strings(j, "excludes", p->excludes, p->exclude_count);
     put_coordinates(j, "before", &p->before);
@@ -253,6 +255,7 @@ static void read_archive(struct reading *r, const json_t *v, struct point_archiv
     a->rows = number_of(r, v, "rows");
     a->at = coordinates_of(r, v, "coordinates");
     a->verified_ms = time_of(r, v, "verified");
+    a->unusable = flag_of(r, v, "unusable");
     if (a->done && (!a->run_id || !a->manifest_sha256))
         r->bad = r->bad ? r->bad : "archive";
 }
@@ -314,6 +317,7 @@ static void read_record(struct reading *r, const json_t *root, struct point *p)
     p->tool_version = text_of(r, root, "tool_version");
     p->target = text_of(r, root, "target");
     p->server_version = text_of(r, root, "server_version");
+    p->server_identity = text_of(r, root, "server_identity");
     p->names = strings_of(r, root, "names", &p->name_count);
     p->excludes = strings_of(r, root, "excludes", &p->exclude_count);
     p->before = coordinates_of(r, root, "before");

@@ -8,10 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The live tables were exchanged, but what comes behind that failed; or nobody knows. */
+static bool is_unfinished(const struct rollback_result *r)
+{
+    return r->via == ROLLBACK_TABLES && !r->done && r->restore.swapped;
+}
+
+static bool is_unknown(const struct rollback_result *r)
+{
+    return r->via == ROLLBACK_TABLES && !r->done && r->restore.unknown;
+}
+
 const char *report_verdict(const struct rollback_result *r)
 {
     if (r->failed.code != ERR_OK)
-        return r->done ? "done, with an error after it" : "failed";
+        return r->done            ? "done, with an error after it"
+               : is_unfinished(r) ? "unfinished"
+               : is_unknown(r)    ? "unknown"
+                                  : "failed";
     if (!r->needed)
         return "nothing to do";
     return r->dry_run ? "dry run" : "done";
@@ -90,6 +104,7 @@ void report_put_json(const struct rollback_result *r, struct json_out *j)
     json_out_string(j, "point", r->point ? r->point->name : NULL);
     json_out_string(j, "via", r->via == ROLLBACK_TABLES ? "tables" : "instance");
     json_out_string(j, "target", r->target);
+    json_out_bool(j, "other_server", r->other_server);
     json_out_string(j, "archive", r->point ? r->point->archive.name : NULL);
     put_time(j, "started", r->steps.started_ms);
     put_time(j, "finished", r->steps.started_ms + steps_total_ms(&r->steps));
@@ -202,6 +217,12 @@ static void put_verdict(const struct rollback_result *r, struct buf *out)
     html_put(out, "\"><b>");
     if (r->failed.code != ERR_OK && r->via == ROLLBACK_INSTANCE)
         html_text(out, "The rollback failed. The same command goes on with what it did.");
+    else if (r->failed.code != ERR_OK && is_unfinished(r))
+        html_text(out, "The tables were exchanged, but not all that comes after that is done. The same"
+                       " command finishes it.");
+    else if (r->failed.code != ERR_OK && is_unknown(r))
+        html_text(out, "The server was lost while the tables were exchanged: whether they are is not known."
+                       " The same command finds out, and finishes.");
     else if (r->failed.code != ERR_OK && !r->done)
         html_text(out, "The rollback failed. The live tables are as they were before it.");
     else if (r->failed.code != ERR_OK)
@@ -347,6 +368,8 @@ static void put_facts(const struct rollback_result *r, struct buf *out)
     const struct point *p = r->point;
     html_put(out, "<h2>What</h2>\n<dl>\n");
     fact(out, "Server", "%s", r->target ? r->target : "not reached");
+    if (r->other_server)
+        fact(out, "Which is another than the point's", "%s", p->target ? p->target : "not known");
     time_fact(out, "Started", r->steps.started_ms);
     if (p) {
         time_fact(out, "The point's moment", p->archive.at.at_ms);

@@ -8,6 +8,7 @@
 #include "db/quote.h"
 #include "dump/names.h"
 #include "recovery/rollback_shared.h"
+#include "recovery/server.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,61 +97,71 @@ static enum err_code look_for_strangers(struct rollback *r, struct db_conn *c, s
     return code;
 }
 
-/* Whether a restore was not finished: not swapped, or its staging was not removed after the swap. */
-static enum err_code is_unfinished(struct db_conn *c, const struct undo_entry *e, bool *unfinished,
-                                   struct err *err)
+/* swapped: it only lacks what is behind the swap. */
+static enum err_code look_for_pending(const struct run *run, const struct db_params *db,
+                                      const char *archive_name, bool *pending, bool *swapped, struct err *err)
 {
-    struct db_rows *rows;
-    *unfinished = strcmp(e->state, "loading") == 0 || strcmp(e->state, "verified") == 0;
-    if (*unfinished || strcmp(e->state, "swapped") != 0)
-        return ERR_OK;
-    enum err_code code =
-        db_queryf(c, &rows, err,
-                  "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'dbsafe\\_stage\\_%s%%'",
-                  e->restore_id);
-    if (code != ERR_OK)
-        return code;
-    *unfinished = db_row_count(rows) > 0;
-    db_rows_free(rows);
-    return ERR_OK;
+    struct undo_entry *entries = NULL;
+    unsigned count = 0;
+    *pending = *swapped = false;
+    enum err_code code = undo_list(run, db, &entries, &count, err);
+    for (unsigned i = 0; code == ERR_OK && !*pending && i < count; i++) {
+        *pending = entries[i].pending && strcmp(entries[i].archive, archive_name) == 0;
+        *swapped = *pending && strcmp(entries[i].state, "swapped") == 0;
+    }
+    undo_list_free(entries, count);
+    return code;
 }
 
 enum err_code rollback_look_for_pending(const struct run *run, const struct db_params *db,
                                         const char *archive_name, bool *pending, struct err *err)
 {
-    struct undo_entry *entries = NULL;
-    struct db_conn *c = NULL;
-    unsigned count = 0;
-    *pending = false;
-    enum err_code code = undo_list(run, db, &entries, &count, err);
-    if (code == ERR_OK && count > 0)
-        code = db_connect(db, run->cancel, &c, err);
-    for (unsigned i = 0; code == ERR_OK && !*pending && i < count; i++)
-        if (strcmp(entries[i].kind, "restore") == 0 && entries[i].archive &&
-            strcmp(entries[i].archive, archive_name) == 0)
-            code = is_unfinished(c, &entries[i], pending, err);
-    db_close(c);
-    undo_list_free(entries, count);
-    return code;
+    bool swapped;
+    return look_for_pending(run, db, archive_name, pending, &swapped, err);
+}
+
+/* The live tables against the point. */
+static enum err_code compare_tables(struct rollback *r, struct verify_result *out, struct err *err)
+{
+    const struct verify_options options = {.threads = r->request->threads};
+    enum err_code code = verify_live(r->run, r->db, r->out->manifest, &options, out, err);
+    return code == ERR_DIFFERS ? ERR_OK : code;
+}
+
+/* A point of another server is told, and asked for; there are good reasons for it (the server was replaced).
+ */
+static enum err_code look_at_server(struct rollback *r, struct db_conn *c, struct err *err)
+{
+    const struct point *p = r->out->point;
+    const struct server_mark there = {p->server_identity, p->target};
+    struct server_mark here;
+    enum err_code code = server_read(c, r->arena, &here, err);
+    if (code != ERR_OK)
+        return code;
+    r->out->other_server = server_differs(&there, &here);
+    if (r->out->other_server)
+        log_warn(r->run->log, "the point '%s' is of another server, %s (%s), than %s (%s)", p->name,
+                 p->target ? p->target : "", p->server_identity, r->out->target, here.identity);
+    return ERR_OK;
 }
 
 enum err_code rollback_compare(struct rollback *r, struct err *err)
 {
-    const struct verify_options options = {.threads = r->request->threads};
     struct db_conn *c;
     steps_next(&r->out->steps, "comparing with the point");
     enum err_code code = db_connect(r->db, r->run->cancel, &c, err);
     if (code != ERR_OK)
         return code;
     r->out->target = xstrdup(db_target(c));
-    code = look_for_strangers(r, c, err);
+    code = look_at_server(r, c, err);
+    if (code == ERR_OK)
+        code = look_for_strangers(r, c, err);
     db_close(c);
     if (code == ERR_OK)
-        code = rollback_look_for_pending(r->run, r->db, r->out->point->archive.name, &r->pending, err);
+        code =
+            look_for_pending(r->run, r->db, r->out->point->archive.name, &r->pending, &r->was_swapped, err);
     if (code == ERR_OK)
-        code = verify_live(r->run, r->db, r->out->manifest, &options, &r->out->changes, err);
-    if (code == ERR_DIFFERS)
-        code = ERR_OK;
+        code = compare_tables(r, &r->out->changes, err);
     r->out->tables_changed = rollback_count_tables(&r->out->changes);
     r->out->needed = r->out->tables_changed > 0 || r->pending;
     return code == ERR_OK ? fault_point("rollback_compared", ERR_DB, err) : code;
@@ -167,21 +178,21 @@ enum err_code rollback_ask(struct rollback *r, struct err *err)
 
 /* ---- the export of what will be lost ---- */
 
-/* The point's tables that are there now, as names for a dump. */
-static enum err_code list_existing(struct rollback *r, const char ***names, unsigned *name_count,
-                                   struct err *err)
+/* The point's tables that are there now. */
+static enum err_code list_existing(struct rollback *r, const struct manifest_table ***tables,
+                                   unsigned *table_count, struct err *err)
 {
     const struct manifest *m = r->out->manifest;
     struct db_conn *c = NULL;
-    *names = arena_calloc(r->arena, m->table_count + 1, sizeof **names);
-    *name_count = 0;
+    *tables = arena_calloc(r->arena, m->table_count + 1, sizeof **tables);
+    *table_count = 0;
     enum err_code code = db_connect(r->db, r->run->cancel, &c, err);
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++) {
         struct catalog_table *found;
         unsigned count;
         code = catalog_tables(c, r->arena, m->tables[i].schema, m->tables[i].name, &found, &count, err);
         if (code == ERR_OK && count > 0 && found[0].kind == CATALOG_TABLE)
-            (*names)[(*name_count)++] = db_quoted_pair(r->arena, m->tables[i].schema, m->tables[i].name);
+            (*tables)[(*table_count)++] = &m->tables[i];
     }
     db_close(c);
     return code;
@@ -205,7 +216,8 @@ static void note_export(struct rollback *r, const struct manifest *m, uint64_t b
 
 /* A file that is there was written by an earlier run of this rollback, or is none of ours: it counts only if
  * the tables are still as it says. */
-static enum err_code use_existing(struct rollback *r, unsigned table_count, struct err *err)
+static enum err_code use_existing(struct rollback *r, const struct manifest_table *const *tables,
+                                  unsigned table_count, struct err *err)
 {
     const struct verify_options options = {.threads = r->request->threads};
     struct verify_result compared = {0};
@@ -216,6 +228,9 @@ static enum err_code use_existing(struct rollback *r, unsigned table_count, stru
         code = archive_read_manifest(source, &m, err);
     if (code == ERR_OK && m->table_count != table_count)
         code = err_set(err, ERR_DIFFERS, "it holds %u tables, not %u", m->table_count, table_count);
+    for (unsigned i = 0; code == ERR_OK && i < table_count; i++)
+        if (!manifest_find_table(m, tables[i]->schema, tables[i]->name))
+            code = err_set(err, ERR_DIFFERS, "it does not hold %s.%s", tables[i]->schema, tables[i]->name);
     if (code == ERR_OK)
         code = verify_live(r->run, r->db, m, &options, &compared, err);
     if (code == ERR_OK) {
@@ -238,20 +253,25 @@ static enum err_code export_changes(struct rollback *r, struct err *err)
 {
     struct dump_options options = r->request->export_dump;
     struct dump_result dumped;
-    const char **names;
+    const struct manifest_table **tables;
+    unsigned count;
     if (!r->request->export_file)
         return ERR_OK;
     steps_next(&r->out->steps, "exporting the changes");
-    enum err_code code = list_existing(r, &names, &options.name_count, err);
-    options.names = names;
+    enum err_code code = list_existing(r, &tables, &count, err);
     if (code != ERR_OK)
         return code;
-    if (options.name_count == 0) {
+    if (count == 0) {
         log_warn(r->run->log, "none of the point's tables is there: nothing to export");
         return ERR_OK;
     }
     if (access(r->request->export_file, F_OK) == 0)
-        return use_existing(r, options.name_count, err);
+        return use_existing(r, tables, count, err);
+    const char **names = arena_calloc(r->arena, count, sizeof *names);
+    for (unsigned i = 0; i < count; i++)
+        names[i] = db_quoted_pair(r->arena, tables[i]->schema, tables[i]->name);
+    options.names = names;
+    options.name_count = count;
     code = dump_run(r->run, r->db, &options, open_export, r, &dumped, err);
     if (code != ERR_OK)
         return err_wrap(err, "export the changes");
@@ -275,22 +295,48 @@ struct restore_options rollback_restore_options(const struct rollback_request *q
                                     .dry_run = q->dry_run,
                                     .staging_schema = q->staging_schema,
                                     .undo_schema = q->undo_schema,
-                                    .archive_name = archive_name};
+                                    .archive_name = archive_name,
+                                    .go_on = "the same rollback again"};
 }
 
-static enum err_code restore(struct rollback *r, struct err *err)
+static enum err_code restore(struct rollback *r, bool pending, struct err *err)
 {
     const struct rollback_request *q = r->request;
-    const struct restore_options options =
-        rollback_restore_options(q, r->out->point->archive.name, r->pending);
+    const struct restore_options options = rollback_restore_options(q, r->out->point->archive.name, pending);
     steps_next(&r->out->steps, "restoring");
     enum err_code code = restore_run(r->run, r->db, r->source, &options, &r->out->restore, err);
+    r->out->done =
+        code == ERR_OK && !q->dry_run; /* where there was nothing to put back, nothing was swapped */
     if (code == ERR_OK && !q->dry_run)
         code = fault_point("rollback_restored", ERR_DB, err);
-    if (code == ERR_TIMEOUT || code == ERR_DB_LOST)
-        err_hint(err, "; the same rollback again goes on by itself");
-    r->out->done = r->out->restore.swapped || (code == ERR_OK && !q->dry_run); /* all may be there already */
     return code;
+}
+
+/* An earlier run had exchanged the tables, and nobody knows what was written since: *differ. */
+static enum err_code compare_again(struct rollback *r, bool *differ, struct err *err)
+{
+    struct verify_result now = {0};
+    steps_next(&r->out->steps, "comparing once more");
+    enum err_code code = compare_tables(r, &now, err);
+    *differ = now.problem_count > 0;
+    if (code == ERR_OK && *differ)
+        log_info(r->run->log,
+                 "an earlier run of this rollback had exchanged the tables, and they were changed after that:"
+                 " they are put back once more");
+    verify_result_free(&now);
+    return code;
+}
+
+static enum err_code put_back(struct rollback *r, struct err *err)
+{
+    bool differ = false;
+    enum err_code code = restore(r, r->pending, err);
+    if (code == ERR_OK && r->out->restore.was_swapped && r->out->tables_changed > 0) {
+        r->out->done = false;
+        code = compare_again(r, &differ, err);
+        r->out->done = code == ERR_OK && !differ;
+    }
+    return differ && code == ERR_OK ? restore(r, false, err) : code;
 }
 
 static enum err_code by_tables(struct rollback *r, struct err *err)
@@ -306,13 +352,13 @@ static enum err_code by_tables(struct rollback *r, struct err *err)
         r->out->done = true;
         return ERR_OK;
     }
-    /* Without changes there are only a dead run's remains to clear away. */
-    bool replaces = !r->request->dry_run && r->out->tables_changed > 0;
+    /* Without changes, behind a swap, there are only a dead run's remains to clear away. */
+    bool replaces = !r->request->dry_run && (r->out->tables_changed > 0 || !r->was_swapped);
     if (replaces)
         code = rollback_ask(r, err);
     if (code == ERR_OK && replaces)
         code = export_changes(r, err);
-    return code == ERR_OK ? restore(r, err) : code;
+    return code == ERR_OK ? put_back(r, err) : code;
 }
 
 enum err_code rollback_run(const struct run *run, const struct db_params *db,

@@ -49,6 +49,7 @@ struct rollback_result {
     struct point *point;
     struct manifest *manifest;    /* of its archive */
     char *target;                 /* the server: "user@host:port" */
+    bool other_server;            /* than that which the point was made of */
     struct verify_result changes; /* since the point: what will be lost */
     unsigned tables_changed;
     char **strangers; /* tables of databases that the point holds whole, made since: they stay */
@@ -87,8 +88,10 @@ struct rollback_request {
 };
 
 /* ERR_NOT_FOUND: no such point, or its archive is gone.  ERR_REFUSED: it is not complete, not confirmed, or
- * what restore refuses.  ERR_DAMAGED: its archive is not the recorded one.  On any error the live tables are
- * as they were. The result is filled in as far as it got, on failure too; release with rollback_result_free.
+ * what restore refuses.  ERR_DAMAGED: its archive is not the recorded one.  On an error the live tables are
+ * as they were, unless out->restore says that they were swapped, or that this is unknown; in any case the
+ * same call again goes on.  The result is filled in as far as it got, on failure too; release with
+ * rollback_result_free.
  */
 enum err_code rollback_run(const struct run *run, const struct db_params *db,
                            const struct point_stores *stores, const struct rollback_request *request,

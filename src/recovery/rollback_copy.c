@@ -19,7 +19,11 @@ enum err_code rollback_copy_forget(struct by_instance *b, struct err *err)
 static enum err_code open_copy(void *arg, uint64_t most_bytes, struct sink **out, struct err *err)
 {
     struct by_instance *b = arg;
-    return store_create(b->r->stores->points, b->journal->copy, most_bytes, out, err);
+    const struct point_stores *stores = b->r->stores;
+    unsigned removed;
+    /* what a run left that died in the middle of its copy */
+    enum err_code code = store_sweep(stores->points, stores->stale_after_ms, false, &removed, err);
+    return code == ERR_OK ? store_create(stores->points, b->journal->copy, most_bytes, out, err) : code;
 }
 
 /* The list as it is journalled. */

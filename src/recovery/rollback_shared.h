@@ -17,6 +17,7 @@ struct rollback {
     struct arena *arena;
     struct source *source; /* the point's archive */
     bool pending;          /* a dead run's restore of it stands on the server */
+    bool was_swapped;      /* and had exchanged the tables */
 };
 
 enum err_code rollback_open_point(struct rollback *r, struct err *err);

@@ -2,6 +2,7 @@
 
 #include "archive/digest.h"
 #include "core/mem.h"
+#include "db/engine.h"
 #include "db/quote.h"
 #include "restore/foreign_keys.h"
 
@@ -137,6 +138,12 @@ static void check_target(const struct target *target, const struct manifest *m, 
     if (lost)
         refuse(r, "%s.%s had triggers (%s%s) that the archive does not hold", t->schema, t->name,
                t->triggers[0], t->trigger_count > 1 ? ", ..." : "");
+    if (engine_writes_elsewhere(t->engine)) /* its copy in staging would, too */
+        refuse(r,
+               "%s.%s is of the engine %s: its rows are kept by another table or server, and loading them"
+               " changes that one; restore the others with `dbsafe restore --tables`, dump without it"
+               " (--exclude), or load it with the archive's restore.sh",
+               t->schema, t->name, t->engine);
     if (ddl_tail_has(target->ddl.tail, "DATA DIRECTORY") || ddl_tail_has(target->ddl.tail, "INDEX DIRECTORY"))
         refuse(r, "%s.%s has a DATA DIRECTORY, which moving a table between databases loses", t->schema,
                t->name);

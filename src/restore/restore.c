@@ -409,7 +409,7 @@ static enum err_code fill(struct restore *r, struct err *err)
  * kept waiting or lost its server. */
 static void clean_up(struct restore *r, enum err_code why, struct err *err)
 {
-    if (!r->begun || r->op.swapped || r->op.unknown)
+    if (!r->begun)
         return;
     if ((why == ERR_TIMEOUT || why == ERR_DB_LOST) && r->op.state == OPERATION_VERIFIED) {
         restoring_keep(r, &r->op, why, err);
@@ -425,9 +425,9 @@ static void clean_up(struct restore *r, enum err_code why, struct err *err)
     if (code != ERR_OK)
         log_warn(
             r->run->log,
-            "staging of restore %s could not be removed (%s); live tables are unchanged; --resume starts anew"
-            " from there, `dbsafe undo %s` clears it away",
-            r->op.id, failed.text, r->op.id);
+            "staging of restore %s could not be removed (%s); live tables are unchanged; %s starts anew from"
+            " there, `dbsafe undo %s` clears it away",
+            r->op.id, failed.text, restoring_go_on(r), r->op.id);
 }
 
 static enum err_code tell_plan(struct restore *r, struct restore_result *result)
@@ -455,11 +455,11 @@ static enum err_code restore_fresh(struct restore *r, struct restore_result *res
     code = input_explain(&r->input, code, err);
     if (code == ERR_OK)
         code = restoring_swap(r, &r->op, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK || r->op.swapped || r->op.unknown)
         restoring_report(&r->op, result);
-    result->proves = code == ERR_OK && result->verified;
-    if (code != ERR_OK)
+    else
         clean_up(r, code, err);
+    result->proves = code == ERR_OK && result->verified;
     return code;
 }
 

@@ -39,6 +39,7 @@ struct restore_options {
     /* Asked before IF_EXISTS_DROP begins to work where a table is there; NULL: not asked. */
     restore_confirm_fn *confirm;
     void *confirm_arg;
+    const char *go_on; /* what the user shall give to go on; NULL: "the same command with --resume" */
 };
 
 struct restore_result {
@@ -48,11 +49,14 @@ struct restore_result {
     uint64_t rows;
     bool verified; /* every restored table's content checksum was compared */
     bool swapped;
-    bool unfinished; /* swapped, but remains of dbsafe's own could not be removed: the next run does it */
-    bool proves;     /* they were compared with this archive, and not with one that had its name before */
+    bool was_swapped; /* by an earlier run: only what is behind the swap was done now */
+    bool unknown;     /* the server was lost in mid-swap: swapped or not, nobody knows */
+    bool unfinished;  /* swapped, but remains of dbsafe's own could not be removed: the next run does it */
+    bool proves;      /* they were compared with this archive, and not with one that had its name before */
 };
 
-/* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ERR_TIMEOUT, ...: live tables are unchanged, staging was removed. */
+/* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ERR_TIMEOUT, ...: live tables are unchanged, staging was removed;
+ * but with result->swapped, which is filled in then, only what is behind the swap failed. */
 enum err_code restore_run(const struct run *run, const struct db_params *db, struct source *src,
                           const struct restore_options *options, struct restore_result *result,
                           struct err *err);
@@ -90,7 +94,8 @@ struct undo_entry {
     unsigned table_count;
     char **objects; /* "sequence a.s", "trigger a.b": what else the operation put in place or removed */
     unsigned object_count;
-    bool unfinished;     /* swapped, but not all that is behind the swap is done */
+    bool unfinished; /* swapped, but not all that is behind the swap is done */
+    bool pending;    /* a restore that --resume takes up: unfinished, not swapped, or only not cleared up */
     uint64_t undo_bytes; /* data that purge would free */
     bool purgeable;      /* older than the protected time */
 };

@@ -67,11 +67,10 @@ void restoring_keep(struct restore *r, struct operation *op, enum err_code why, 
     if (lost &&
         (restoring_come_back(r, op, &late) != ERR_OK || restoring_take_back(r, op, true, &late) != ERR_OK))
         log_warn(r->run->log, "what was prepared for the swap could not be taken back: %s", late.text);
-    err_hint(err,
-             "; the verified tables are kept: the same command with --resume tries only the swap again, "
-             "`dbsafe undo %s`"
-             " clears them away",
-             op->id);
+    err_hint(
+        err,
+        "; the verified tables are kept: %s tries only the swap again, `dbsafe undo %s` clears them away",
+        restoring_go_on(r), op->id);
 }
 
 /* ---- behind the swap ---- */
@@ -114,10 +113,15 @@ static enum err_code finish_steps(struct restore *r, struct operation *op, bool 
     return code;
 }
 
-static enum err_code explain_unfinished(const struct operation *op, struct err *err)
+const char *restoring_go_on(const struct restore *r)
+{
+    return r->options->go_on ? r->options->go_on : "the same command with --resume";
+}
+
+static enum err_code explain_unfinished(const struct restore *r, const struct operation *op, struct err *err)
 {
     err_wrap(err, "restore %s is swapped, but not all that is behind the swap is done", op->id);
-    err_hint(err, "; the same command with --resume goes on there");
+    err_hint(err, "; %s goes on there", restoring_go_on(r));
     return op->drop_old ? err->code : err_hint(err, ", `dbsafe undo %s` puts everything back", op->id);
 }
 
@@ -150,7 +154,7 @@ static enum err_code finish_swapped(struct restore *r, struct operation *op, enu
     }
     if (code == ERR_OK)
         code = remove_remains(r, op, err);
-    return code == ERR_OK ? code : explain_unfinished(op, err);
+    return code == ERR_OK ? code : explain_unfinished(r, op, err);
 }
 
 enum err_code restoring_finish(struct restore *r, struct operation *op, struct err *err)
@@ -187,6 +191,8 @@ enum err_code restoring_swap(struct restore *r, struct operation *op, struct err
         code = steps_swap(&w, err);
     enum err_code late = code == ERR_OK ? steps_finish(&w, false, err) : code;
     work_end(&w);
+    if (op->unknown)
+        err_hint(err, "; %s finds out, and finishes", restoring_go_on(r));
     return code == ERR_OK ? finish_swapped(r, op, late, err) : code;
 }
 
@@ -204,5 +210,6 @@ void restoring_report(const struct operation *op, struct restore_result *result)
     result->rows = op->rows;
     result->verified = op->verified;
     result->swapped = op->swapped && !nothing;
+    result->unknown = op->unknown;
     result->unfinished = op->unfinished;
 }

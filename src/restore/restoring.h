@@ -46,6 +46,8 @@ enum err_code restoring_take_back(struct restore *r, struct operation *op, bool 
 /* After a swap that was not done: the staging tables stay for --resume, live databases are as they were. */
 void restoring_keep(struct restore *r, struct operation *op, enum err_code why, struct err *err);
 void restoring_report(const struct operation *op, struct restore_result *result);
+/* "the same command with --resume", or what the caller calls it. */
+const char *restoring_go_on(const struct restore *r);
 
 /* Looks for unfinished restores: tells of them, or with --resume finishes the newest.  *finished: by that the
  * restore that was asked for is done. */

@@ -107,7 +107,8 @@ static enum err_code verify_again(struct restore *r, struct operation *op, struc
     err_wrap(err, "resume restore %s: its staging tables changed since they were verified", op->id);
     if (restoring_clear(r, op, &late) != ERR_OK)
         log_warn(r->run->log, "staging of restore %s could not be removed: %s", op->id, late.text);
-    return err_hint(err, "; its staging is removed, live tables are unchanged: restore without --resume");
+    return err_hint(err, "; its staging is removed, live tables are unchanged: %s",
+                    r->options->go_on ? r->options->go_on : "restore without --resume");
 }
 
 /* ---- going on ---- */
@@ -143,9 +144,11 @@ static void tell_what_it_would_do(struct restore *r, const struct operation *op)
 }
 
 /* Finishes or clears what an earlier run left. *finished: the restore is done by that. */
-static enum err_code resume(struct restore *r, struct operation *op, bool *finished, struct err *err)
+static enum err_code resume(struct restore *r, struct operation *op, bool *finished, bool *was_swapped,
+                            struct err *err)
 {
     bool staged = !op->swapped && op->state == OPERATION_VERIFIED;
+    *was_swapped = false;
     *finished = r->options->dry_run;
     enum err_code code = check_same(r, op, err);
     if (code == ERR_OK && staged)
@@ -161,6 +164,7 @@ static enum err_code resume(struct restore *r, struct operation *op, bool *finis
     *finished = op->swapped || staged;
     if (op->swapped) {
         log_info(r->run->log, "restore %s had been swapped already: finishing what is behind that", op->id);
+        *was_swapped = true;
         return restoring_finish(r, op, err);
     }
     if (staged)
@@ -207,8 +211,8 @@ enum err_code resume_look(struct restore *r, bool *finished, struct restore_resu
             tell(r, op);
             continue;
         }
-        code = resume(r, op, finished, err);
-        if (code == ERR_OK && *finished)
+        code = resume(r, op, finished, &result->was_swapped, err);
+        if (*finished && (code == ERR_OK || op->swapped || op->unknown))
             report(r, op, result);
         return code;
     }

@@ -128,8 +128,7 @@ static enum err_code ask_marker(const struct run *run, const struct db_params *p
     op->unknown = true;
     return err_set(err, ERR_DB_LOST,
                    "swap %s: the connection ended in mid-swap and the server cannot be asked (%s); the "
-                   "tables are all old or all"
-                   " new: run the restore again with --resume, it finds out and finishes",
+                   "tables are all old or all new",
                    op->id, lost.text);
 }
 

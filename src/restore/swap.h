@@ -10,8 +10,8 @@
 
 /* Tries the RENAME once, on a connection whose lock_wait_timeout is short and whose foreign_key_checks are 0.
  * ERR_OK: done, as the marker says. ERR_DB_RETRY: others have the tables locked. ERR_DB_LOST: the connection
- * ended and nothing was exchanged; or, with op->unknown, the server could not be asked again: nobody knows,
- * and the message says how to go on.  params: for asking the marker on a new connection. */
+ * ended and nothing was exchanged; or, with op->unknown, the server could not be asked again: nobody knows.
+ * params: for asking the marker on a new connection. */
 enum err_code swap_rename(const struct run *run, const struct db_params *params, struct db_conn *c,
                           struct operation *op, struct err *err);
 

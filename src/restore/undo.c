@@ -410,8 +410,9 @@ static enum err_code swap_back(struct undo *u, struct operation *old, struct ope
     work_end(&w);
     if (code == ERR_OK)
         return finish_swapped(u, old, op, late, err);
-    if (!op->unknown)
-        clear_failed(u, op);
+    if (op->unknown)
+        return err_hint(err, "; the same undo again finds out, and finishes");
+    clear_failed(u, op);
     return code;
 }
 

@@ -90,6 +90,7 @@ static enum err_code fill_entry(struct undo *u, struct operation *op, struct und
         clock_format_iso(op->swapped_ms, e->swapped_at);
     e->archive = xstrdup(op->archive);
     e->unfinished = is_unfinished(op) && state == OPERATION_SWAPPED;
+    e->pending = !op->is_undo && op->state < OPERATION_SWAPPED && state != OPERATION_UNDONE;
     e->undo_bytes = kept_bytes(u, op);
     e->purgeable = is_purgeable(u, op);
     return ERR_OK;

@@ -12,7 +12,7 @@ from lib import TestCase, process, sample, wait_until
 from lib.archive import Archive
 
 KEYS = {"dbsafe_point", "name", "state", "created", "completed", "protected_until", "expires", "keep", "operator", "owner",
-        "tool_version", "target", "server_version", "names", "excludes", "before", "after", "archive", "drill", "snapshot", "git",
+        "tool_version", "target", "server_version", "server_identity", "names", "excludes", "before", "after", "archive", "drill", "snapshot", "git",
         "estimate", "obstacles"}
 # Every step of a creation, in its order.  The first three commits are of the record, the fourth is the archive's.
 POINTS = ["point_claimed", "point_before", "point_archive_named", "dump_snapshot_taken", "sink_commit:4", "point_dumped", "point_archived",
@@ -343,6 +343,44 @@ class Interrupted(PointCase):
         self.assertNotEqual(self.record()["archive"]["name"], old)
         self.assertIn(old, self.server.archives())  # an archive like others: nothing that was good is removed
 
+    def flip(self, archive):
+        """A byte in the middle of the data."""
+        path = self.server.store / archive
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+    def proof(self, archive):
+        return next(a["proof"] for a in self.server.dbsafe("list", "--json").json["archives"] if a["name"] == archive)
+
+    def test_an_archive_that_was_found_damaged_is_not_used_again(self):
+        for at, words in (("point_verified", "drill"), ("point_archived", "verify")):
+            with self.subTest(found_by=words):
+                self.setUp()
+                self.create("p1", "--no-drill", check=-9, fault=f"kill:{at}")
+                first = self.record()["archive"]["name"]
+                self.flip(first)
+                self.assertIn("takes another archive", self.create("p1", check=8).err)
+                kept = self.record()["archive"]
+                self.assertEqual((kept["name"], kept["unusable"], kept["verified"]), (first, True, None))
+                again = self.create("p1", "--no-drill", "--json")
+                self.assertIn("another is taken", again.err)
+                kept = again.json["point"]["archive"]
+                self.assertNotEqual(kept["name"], first)
+                self.assertIs(kept["unusable"], False)
+                self.server.dbsafe("verify", kept["name"])
+                self.assertEqual(self.proof(first), "none")
+
+    def test_a_proof_that_was_taken_back_is_not_given_again(self):
+        self.create("p1", "--no-drill")
+        archive = self.record()["archive"]["name"]
+        self.assertRegex(self.proof(archive), "^bytes")
+        self.flip(archive)
+        self.server.dbsafe("verify", archive, check=8)
+        self.assertEqual(self.proof(archive), "none")
+        self.create("p1", "--no-drill")
+        self.assertEqual(self.proof(archive), "none")
+
     def test_a_run_on_another_host(self):
         self.create("p1", "--no-drill", check=-9, fault="kill:point_archived")
         self.change(owner="elsewhere 11111111-2222-3333-4444-555555555555 4711 99")
@@ -355,6 +393,45 @@ class Interrupted(PointCase):
         self.assertIn("point delete", self.create("p1", "--no-drill", what=("glpi_select.chatbot_users",), check=10).err)
         self.point("delete", "p1", "--yes")
         self.create("p1", "--no-drill", what=("glpi_select.chatbot_users",))
+
+
+class OtherServer(PointCase):
+    """A store that several servers share: the points of one are none of another."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.own_server()
+        self.other.load_chatbot(messages=10)
+
+    def elsewhere(self, *args, check=0):
+        return self.other.dbsafe("point", "create", "p1", "glpi_select", "--no-drill", "--store", self.server.store, *args, check=check)
+
+    def test_an_unfinished_point(self):
+        self.create("p1", "--no-drill", check=-9, fault="kill:point_archived")
+        before = self.record()
+        for more in ((), ("--dry-run",)):
+            self.assertIn("of another server", self.elsewhere(*more, check=10).err)
+        self.assertEqual(self.record(), before)
+        self.assertIs(self.create("p1", "--no-drill", "--json").json["resumed"], True)
+
+    def test_a_complete_point(self):
+        self.create("p1", "--no-drill")
+        before = self.record()
+        self.assertIn("of another server", self.elsewhere(check=10).err)
+        self.assertEqual(self.record(), before)
+        # The server after a restart is the same one; a record of an older dbsafe does not say.
+        self.server.restart()
+        self.assertIs(self.create("p1", "--no-drill", "--json").json["existed"], True)
+        self.change("p1", server_identity=None)
+        self.assertIn("is there already", self.elsewhere().err)
+
+    def test_an_expired_point(self):
+        self.create("p1", "--no-drill")
+        self.change("p1", created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        for more in ((), ("--dry-run",)):
+            self.assertIn("has expired", self.create("p1", "--no-drill", *more, check=10).err)
+        self.create("p1", "--no-drill", "--keep")
+        self.assertIs(self.record("p1")["keep"], True)
 
 
 class Estimate(PointCase):
@@ -383,6 +460,29 @@ class Estimate(PointCase):
         self.assertIsNone(result["estimate"]["unknown"])
         self.assertGreater(result["estimate"]["seconds"], 0)
         self.assertEqual([n for n, in s.sql("SHOW DATABASES LIKE 'dbsafe%%'")], [])
+
+    def test_tables_that_write_elsewhere(self):
+        """A copy of a MERGE table writes into the tables below it, as the table itself: it is neither sampled nor restored."""
+        s = self.own_server()
+        s.load("CREATE DATABASE other;\nCREATE DATABASE shop;\nUSE other;\nCREATE TABLE t1 (id INT NOT NULL, v INT, KEY (id)) ENGINE=MyISAM;\n"
+               "INSERT INTO t1 VALUES (1, 1), (2, 2);\nUSE shop;\nCREATE TABLE a (id INT PRIMARY KEY);\nINSERT INTO a SELECT seq FROM seq_1_to_100;\n"
+               "CREATE TABLE m (id INT NOT NULL, v INT, KEY (id)) ENGINE=MERGE UNION=(other.t1) INSERT_METHOD=LAST;\n")
+        rows = s.sql("SELECT * FROM other.t1")
+        result = s.dbsafe("point", "create", "p1", "shop", "--no-drill", "--json")
+        self.assertEqual(s.sql("SELECT * FROM other.t1"), rows)
+        self.assertIsNone(result.json["point"]["estimate"]["unknown"])
+        self.assertIn("shop.m", " ".join(result.json["point"]["obstacles"]))
+        archive = result.json["archive"]
+        s.dbsafe("doctor", archive, "--estimate", check=(0, 10))
+        self.assertEqual(s.sql("SELECT * FROM other.t1"), rows)
+        for more in ((), ("--into", "else"), ("--tables", "shop.m"), ("--dry-run",)):
+            refused = s.dbsafe("restore", archive, *more, check=10).err
+            self.assertIn("shop.m is of the engine MRG_MyISAM", refused)
+            self.assertIn("--tables", refused)
+        self.assertEqual(s.sql("SELECT * FROM other.t1"), rows)
+        s.dbsafe("restore", archive, "--tables", "shop.a")
+        s.dbsafe("point", "create", "p2", "shop", "--exclude", "m", "--no-drill")
+        self.assertEqual(json.loads((s.store / "points" / "p2.json").read_text())["obstacles"], [])
 
     def test_what_killed_runs_left_is_removed_but_not_a_living_one_s(self):
         s = self.server
@@ -540,6 +640,57 @@ class Prune(PointCase):
         kept = [a for a in s.archives() if a.endswith(".dbsafe.tar")]
         self.assertEqual(sorted(kept), sorted([dumped, archive["p2"], archive["p4"]]))
         self.assertEqual(result["kept"], 3)
+
+    def test_a_deletion_that_was_killed(self):
+        s = self.server
+        for name in ("p1", "p2"):
+            self.create(name, "--no-drill", "--label", "series", what=("glpi_select.chatbot_config",))
+        archive = self.record("p1")["archive"]["name"]
+        self.change("p1", created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        s.dbsafe("prune", "--yes", check=-9, env={"DBSAFE_FAULT": "kill:point_deleting"})
+        self.assertEqual(self.record("p1")["state"], "deleting")
+        self.assertIn("1 point", s.dbsafe("prune", check=10).err)
+        self.assertEqual(s.dbsafe("prune", "--yes", "--json").json["points"], ["p1"])
+        self.assertFalse((self.points / "p1.json").exists())
+        self.assertFalse(any(a.startswith(archive) for a in s.archives()))
+
+    def test_a_rollback_that_is_not_finished_keeps_its_point_and_no_other(self):
+        s = self.server
+        for name in ("p1", "p2", "p3"):
+            self.create(name, "--no-drill", what=("glpi_select.chatbot_config",))
+        for name in ("p1", "p2"):
+            self.change(name, created="2020-01-01T00:00:00Z", expires="2020-01-08T00:00:00Z")
+        (self.points / "p1~instance.json").write_text("{")  # by a dbsafe that is not this one, or half of it lost
+        for _ in range(2):
+            s.dbsafe("dump", "glpi_select.chatbot_config", "--label", "series")
+        for args, points in ((("--dry-run",), ["p2"]), (("--yes",), ["p2"]), (("--yes",), [])):
+            result = s.dbsafe("prune", "--keep-last", "1", "--json", *args)
+            self.assertEqual(result.json["points"], points)
+            self.assertIn("'p1' has expired, but a rollback", result.err)
+        self.assertIn(self.record("p1")["archive"]["name"], s.archives())
+        self.assertEqual(len([a for a in s.archives() if "-series-" in a and a.endswith(".tar")]), 1)
+
+    def test_what_dead_runs_left_among_the_points(self):
+        s = self.server
+        self.create("p1", "--no-drill", check=-9, fault="kill:sink_write:1")
+        left = [p for p in self.points.iterdir() if p.name.endswith(".tmp")]
+        self.assertEqual(len(left), 1)
+        self.assertEqual(s.dbsafe("prune", "--dry-run", "--json").json["leftovers"], 1)
+        self.assertEqual(s.dbsafe("prune", "--yes", "--json").json["leftovers"], 1)
+        self.assertFalse(left[0].exists())
+        # Copies of a rollback by way of an instance go with their point, whether noted anywhere or not.
+        self.create("p1", "--no-drill")
+        for name in ("p1~copy-20260101T000000Z-x.dbsafe.tar", "p1~rollback-20260101T000000Z.json", "p11~copy-20260101T000000Z-x.dbsafe.tar"):
+            (self.points / name).write_text("")
+        self.point("delete", "p1", "--yes", "--force")
+        self.assertEqual({p.name for p in self.points.iterdir() if not p.name.startswith(".")},
+                         {"p1~rollback-20260101T000000Z.json", "p11~copy-20260101T000000Z-x.dbsafe.tar"})
+
+    def test_an_unfinished_point_of_long_ago_is_told(self):
+        self.create("p1", "--no-drill", check=-9, fault="kill:point_archived")
+        self.assertNotIn("never finished", self.server.dbsafe("prune", "--yes").err)
+        self.change("p1", created="2020-01-01T00:00:00Z")
+        self.assertIn("the point 'p1' of 2020-01-01T00:00:00Z was never finished", self.server.dbsafe("prune", "--yes").err)
 
     def test_a_kept_point_and_one_that_is_being_made(self):
         s = self.server

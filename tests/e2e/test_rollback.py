@@ -15,7 +15,7 @@ from lib import TestCase, process, sample, wait_until
 from lib.archive import Archive
 from lib.compare import table_digests
 
-KEYS = {"verdict", "point", "via", "target", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export", "instance",
+KEYS = {"verdict", "point", "via", "target", "other_server", "archive", "started", "finished", "tables_changed", "changes", "made_since", "export", "instance",
         "restore_id", "tables", "rows", "verified", "swapped", "seconds", "waited", "rto", "within_rto", "dry_run", "steps", "failure",
         "report"}
 MIGRATION = """
@@ -238,6 +238,26 @@ class Rollback(RollbackCase):
         self.assertNotIn("loading", [x["name"] for x in result["steps"]])
 
 
+class OtherServer(RollbackCase):
+    def test_a_server_that_the_point_is_not_of(self):
+        s = self.own_server()
+        s.load_chatbot(messages=10)
+        before = table_digests(s, "glpi_select")
+        self.assertIs(self.rollback("--dry-run", "--json").json["other_server"], False)
+
+        def rollback(*args, check=0):
+            return s.dbsafe("rollback", "--point", "p1", "--store", self.server.store, "--json", *args, check=check)
+        self.assertIs(rollback("--dry-run").json["other_server"], True)
+        result = rollback("--yes", check=10)
+        self.assertIn("--other-server", result.err)
+        self.assertEqual(table_digests(s, "glpi_select"), before)
+        self.assertIn("THE POINT IS OF ANOTHER SERVER", rollback(check=10).err)
+        # It may have taken the other one's place.
+        result = rollback("--yes", "--other-server").json
+        self.assertEqual((result["verdict"], result["other_server"]), ("done", True))
+        self.assertEqual(table_digests(s, "glpi_select"), self.before)
+
+
 class Export(RollbackCase):
     def test_what_will_be_lost_is_an_archive(self):
         s = self.server
@@ -270,6 +290,14 @@ class Export(RollbackCase):
         self.server.load(MIGRATION)
         self.server.sql("DELETE FROM glpi_select.chatbot_messages LIMIT 1")
         self.rollback("--yes", "--export-changes", file, check=10)
+
+    def test_an_existing_file_of_as_many_other_tables(self):
+        s = self.server
+        file = s.folder / "changes.tar"
+        s.dbsafe("dump", "glpi_select.chatbot_users", "glpi_select.chatbot_messages", "glpi_select.v12_new", "-o", file)
+        result = self.rollback("--yes", "--export-changes", file, check=10)
+        self.assertIn("it does not hold glpi_select.chatbot_config", result.err)
+        self.assertEqual(self.live(), "migrated")
 
     def test_nothing_left_to_export(self):
         s = self.server
@@ -347,6 +375,150 @@ class Interrupted(RollbackCase):
         running.signal(signal.SIGCONT)
         process.expect(running.finish(), 0)
         self.assertEqual(self.live(), "point")
+
+
+SHOP = """
+CREATE DATABASE crm;
+USE crm;
+CREATE TABLE people (id INT PRIMARY KEY);
+INSERT INTO people SELECT seq FROM seq_1_to_50;
+CREATE DATABASE shop;
+USE shop;
+CREATE TABLE orders (id INT PRIMARY KEY, person INT NOT NULL, state VARCHAR(20) NOT NULL, CONSTRAINT buyer FOREIGN KEY (person) REFERENCES crm.people (id));
+CREATE TABLE log (id INT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(20));
+INSERT INTO orders SELECT seq, 1 + seq % 50, 'new' FROM seq_1_to_500;
+CREATE TRIGGER orders_log AFTER UPDATE ON orders FOR EACH ROW INSERT INTO shop.log (what) VALUES (NEW.state);
+"""
+
+
+class BehindTheSwap(TestCase):
+    """Tables with all that a swap leaves to be done behind it: triggers, and a foreign key to a table that is not exchanged."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = s = cls.use_server(binlog=True)
+        s.load(SHOP)
+        s.dbsafe("point", "create", "p1", "shop", "--no-drill")
+
+    def setUp(self):
+        for name, in self.server.sql("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'dbsafe\\\\_%'"):
+            self.server.sql(f"DROP DATABASE `{name}`")
+        self.server.load("DROP DATABASE shop;\nDROP DATABASE crm;\n" + SHOP)
+        self.migrate()
+
+    def migrate(self):
+        self.server.sql("DELETE FROM shop.orders WHERE id % 10 = 0")
+
+    def rollback(self, *args, check=0, fault=None):
+        return self.server.dbsafe("rollback", "--point", "p1", "--yes", "--json", *args, check=check,
+                                  env={"DBSAFE_FAULT": fault} if fault else None)
+
+    def remains(self):
+        """What a restore leaves in the live database, or to be removed."""
+        s = self.server
+        return [t for t, in s.sql("SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
+                                  " WHERE (table_schema IN ('shop', 'stage') AND table_name LIKE 'dbsafe%%')"
+                                  " OR table_schema LIKE 'dbsafe\\_stage%%'")]
+
+    def assert_back(self):
+        s = self.server
+        self.assertEqual(s.value("SELECT COUNT(*) FROM shop.orders"), 500)
+        self.assertEqual(self.remains(), [])
+        self.assertEqual([u["unfinished"] for u in s.dbsafe("undo", "--list", "--json").json["restores"] if u["kind"] == "restore"
+                          and u["state"] not in ("swapped", "undone")], [])
+        self.assertIn("buyer", s.sql("SHOW CREATE TABLE shop.orders")[0][1])
+        point = json.loads((s.store / "points" / "p1.json").read_text())
+        s.dbsafe("verify", point["archive"]["name"], "--live")
+        again = self.rollback()
+        self.assertEqual(again.json["verdict"], "nothing to do")
+        self.assertNotIn("never finished", again.err)
+        self.assertNotIn("is swapped, but", again.err)
+
+    def test_what_was_written_between_a_kill_and_the_same_command(self):
+        """A swap that was done is cleared up; tables that were changed since then are put back once more."""
+        for at in sample(["swap_renamed", "step_move_out", "swap_finish", "rollback_restored"], 2, "written between"):
+            with self.subTest(at=at):
+                self.setUp()
+                self.rollback(check=-9, fault=f"kill:{at}")
+                self.assertEqual(self.server.value("SELECT COUNT(*) FROM shop.orders"), 500)
+                self.migrate()
+                again = self.rollback().json
+                self.assertEqual((again["verdict"], again["verified"], again["swapped"], again["rows"]), ("done", True, True, 500))
+                self.assert_back()
+                # and back to what was written
+                self.server.dbsafe("undo", again["restore_id"])
+                self.assertEqual(self.server.value("SELECT COUNT(*) FROM shop.orders"), 450)
+
+    def test_nothing_was_written_between(self):
+        """Then nothing is loaded again."""
+        for at in ("swap_renamed", "swap_finish"):
+            with self.subTest(at=at):
+                self.setUp()
+                self.rollback(check=-9, fault=f"kill:{at}")
+                again = self.rollback().json
+                self.assertEqual(again["verdict"], "done")
+                self.assertNotIn("loading", [x["name"] for x in again["steps"]])
+                self.assert_back()
+
+    def test_with_a_schema_of_ones_own(self):
+        """The journal tells that a restore was not finished, not the names of schemas."""
+        s = self.server
+        s.sql("CREATE DATABASE IF NOT EXISTS stage")
+        for at in sample(["swap_renamed", "step_move_out", "swap_finish"], 2, "own schema"):
+            with self.subTest(at=at):
+                self.setUp()
+                self.rollback("--staging-schema", "stage", check=-9, fault=f"kill:{at}")
+                again = self.rollback("--staging-schema", "stage").json
+                self.assertEqual(again["verdict"], "done")
+                self.assert_back()
+
+    def test_a_verified_staging_is_not_exchanged_without_a_word(self):
+        """Although the tables are as they were at the point by now."""
+        s = self.server
+        self.rollback(check=-9, fault="kill:restore_verified")
+        s.load("USE shop;\nINSERT INTO orders SELECT seq, 1 + seq % 50, 'new' FROM seq_1_to_500 WHERE seq % 10 = 0;\n")
+        self.assertIn("not confirmed", s.dbsafe("rollback", "--point", "p1", check=10).err)
+        self.assertEqual(self.rollback().json["verdict"], "done")
+        self.assert_back()
+
+    def test_failures_behind_the_swap(self):
+        """The tables are exchanged, and that is what is said."""
+        for at in sample(["step_name_triggers", "step_move_out", "step_join_parents"], 2, "failures behind"):
+            with self.subTest(at=at):
+                self.setUp()
+                result = self.rollback(check=4, fault=f"fail:{at}:1,fail:{at}:2,fail:{at}:3")
+                self.assertEqual(self.server.value("SELECT COUNT(*) FROM shop.orders"), 500)
+                self.assertEqual((result.json["verdict"], result.json["swapped"]), ("unfinished", True))
+                self.assertIsNotNone(result.json["restore_id"])
+                self.assertIn("the same rollback again", result.json["failure"])
+                self.assertNotIn("--resume", result.json["failure"])
+                page = Page(Path(result.json["report"]["html"]).read_text()).text
+                self.assertNotIn("as they were before", page)
+                self.assertIn("The tables were exchanged", page)
+                self.assertIn(f"dbsafe undo {result.json['restore_id']}", page)
+                self.assertEqual(self.rollback().json["verdict"], "done")
+                self.assert_back()
+
+    def test_a_server_that_is_lost_in_mid_swap(self):
+        s = self.own_server(binlog=True, durable=True)
+        s.load(SHOP)
+        s.dbsafe("point", "create", "p1", "shop", "--no-drill")
+        s.sql("DELETE FROM shop.orders WHERE id % 10 = 0")
+        running = s.dbsafe_start("rollback", "--point", "p1", "--yes", "--json", env={"DBSAFE_FAULT": "stop:swap_rename"})
+        wait_until(running.stopped, what="the stop")
+        s.kill()
+        running.signal(signal.SIGCONT)
+        running.terminate()
+        result = process.inspect(running.finish(timeout=120), [])
+        self.assertEqual(result.json["verdict"], "unknown", result.err)
+        self.assertIn("the same rollback again", result.json["failure"])
+        self.assertNotIn("--resume", result.json["failure"])
+        page = Page(Path(result.json["report"]["html"]).read_text()).text
+        self.assertIn("not known", page)
+        self.assertNotIn("as they were before", page)
+        s.start()
+        self.assertEqual(s.dbsafe("rollback", "--point", "p1", "--yes", "--json").json["verdict"], "done")
+        self.assertEqual(s.value("SELECT COUNT(*) FROM shop.orders"), 500)
 
 
 class Report(RollbackCase):

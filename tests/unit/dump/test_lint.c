@@ -82,8 +82,8 @@ static void engines_that_keep_no_rows_are_told(void **state)
     lint_table(&t, "CREATE TABLE `t` (\n  `id` int(11) NOT NULL,\n" KEY ") ENGINE=FEDERATED");
     assert_string_equal(
         warnings(),
-        "s.t: engine FEDERATED: its rows are kept by another table or server, and a restore writes "
-        "into that one\n");
+        "s.t: engine FEDERATED: its rows are kept by another table or server: a restore refuses it, and "
+        "restore.sh writes into that one\n");
     t.engine = "InnoDB";
     lint_table(&t,
                "CREATE TABLE `t` (\n  `id` int(11) NOT NULL,\n" KEY ") ENGINE=InnoDB DATA DIRECTORY='/x'");

@@ -43,6 +43,7 @@ static struct point *full(const char *name)
     p->owner = "host boot 1 2";
     p->target = "root@db.example.com:3306";
     p->server_version = "10.11.6-MariaDB";
+    p->server_identity = "db1:3306 /data/ uid";
     p->names = names;
     p->name_count = 2;
     p->excludes = excludes;
@@ -59,7 +60,8 @@ static struct point *full(const char *name)
                                         .tables = 3,
                                         .rows = 17,
                                         .at = {NOW + 1000, "bin.000001", 4800, NULL},
-                                        .verified_ms = NOW + 2000};
+                                        .verified_ms = NOW + 2000,
+                                        .unusable = true};
     p->drill = (struct point_drill){.passed_ms = NOW + 3000, .took_ms = 12345, .server_version = "11.4"};
     p->snapshot = (struct point_snapshot){.instance = "db1",
                                           .id = "before-v12",

@@ -43,13 +43,24 @@ static struct point_request request(void)
         .name = "p", .dump = {.names = names, .name_count = 2}, .person = "ana@example"};
 }
 
+static const struct server_mark here = {"db1:3306 /data uid1", "ana@db1:3306"};
+
+static void expect_on(struct fixture *f, const struct server_mark *server, const struct point_request *r,
+                      enum err_code want, bool existed, bool resumed);
+
 static void expect(struct fixture *f, const struct point_request *r, enum err_code want, bool existed,
                    bool resumed)
+{
+    expect_on(f, &here, r, want, existed, resumed);
+}
+
+static void expect_on(struct fixture *f, const struct server_mark *server, const struct point_request *r,
+                      enum err_code want, bool existed, bool resumed)
 {
     struct err err = {.code = ERR_OK};
     struct point *p;
     bool was_there, went_on;
-    enum err_code code = point_claim(&f->run, &f->stores, r, &p, &was_there, &went_on, &err);
+    enum err_code code = point_claim(&f->run, &f->stores, r, server, &p, &was_there, &went_on, &err);
     assert_string_equal(err_name(code), err_name(want));
     assert_int_equal(p != NULL, want == ERR_OK);
     if (want == ERR_OK) {
@@ -118,6 +129,45 @@ static void another_request_may_not_have_it(void **state)
     }
 }
 
+static void another_server_may_not_have_it(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct point *p;
+    const struct server_mark other = {"db2:3306 /data uid2", "ana@db2:3306"},
+                             unknown = {NULL, "ana@db1:3306"};
+    struct point_request r = request();
+    expect(f, &r, ERR_OK, false, false);
+    for (int i = 0; i < 2; i++) {
+        set(f, i ? POINT_COMPLETE : POINT_CREATING, NULL);
+        expect_on(f, &other, &r, ERR_REFUSED, false, false);
+        expect_on(f, &unknown, &r, ERR_OK, i, !i);
+        set(f, i ? POINT_COMPLETE : POINT_CREATING, NULL);
+        expect(f, &r, ERR_OK, i, !i);
+    }
+    assert_ok(point_get(f->stores.points, "p", &p, &err), &err);
+    assert_string_equal(p->server_identity, here.identity);
+    point_free(p);
+}
+
+static void an_expired_one_is_none(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct point *p;
+    struct point_request r = request();
+    expect(f, &r, ERR_OK, false, false);
+    set(f, POINT_COMPLETE, NULL);
+    assert_ok(point_get(f->stores.points, "p", &p, &err), &err);
+    p->created_ms = INT64_C(1600000000000);
+    p->expires_ms = p->created_ms + 7 * DAY_MS;
+    assert_ok(point_put(f->stores.points, p, false, &err), &err);
+    point_free(p);
+    expect(f, &r, ERR_REFUSED, false, false);
+    r.keep = true;
+    expect(f, &r, ERR_OK, true, false);
+}
+
 static void nothing_is_recorded_without_what_was_asked_for(void **state)
 {
     struct fixture *f = *state;
@@ -134,6 +184,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_name_is_taken_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_request_may_not_have_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_server_may_not_have_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_expired_one_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_recorded_without_what_was_asked_for, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
 #include "support/fake_snapshots.h"
+#include "support/store_sample.h"
 #include "support/test.h"
 
 #include "recovery/point_expiry.h"
+#include "recovery/rollback_journal.h"
 
 #define NOW INT64_C(1800000000000)
 
@@ -74,6 +76,27 @@ static void expired_and_pinned(void **state)
     expect(store, &snapshots.base, "snap old ", "making.tar other.tar younger.tar young.tar ");
     snapshots.last = true; /* of those that RDS has, whatever the records say */
     expect(store, &snapshots.base, "old ", "making.tar snap.tar other.tar younger.tar young.tar ");
+    snapshots.last = false;
+    /* What a dead run was deleting goes, too. */
+    put(store, "going", 1, POINT_DELETING, NULL);
+    put(store, "goingsnap", 11, POINT_DELETING, "snap-3");
+    expect(store, NULL, "old going ", "goingsnap.tar making.tar snap.tar other.tar younger.tar young.tar ");
+    expect(store, &snapshots.base, "goingsnap snap old going ",
+           "making.tar other.tar younger.tar young.tar ");
+    /* A rollback that is not finished keeps its point, and nothing else. */
+    struct err err;
+    struct rollback_journal j = {.snapshot = "s", .name = "n", .resource = "r", .to = "t"};
+    assert_ok(rollback_journal_put(store, "old", &j, &err), &err);
+    assert_ok(rollback_journal_put(store, "going", &j, &err), &err);
+    expect(store, &snapshots.base, "goingsnap snap going ",
+           "making.tar old.tar other.tar younger.tar young.tar ");
+    put_bytes(dir, "old~instance.json", "{");
+    expect(store, &snapshots.base, "goingsnap snap going ",
+           "making.tar old.tar other.tar younger.tar young.tar ");
+    j.finished = true;
+    assert_ok(rollback_journal_put(store, "old", &j, &err), &err);
+    expect(store, &snapshots.base, "goingsnap snap old going ",
+           "making.tar other.tar younger.tar young.tar ");
     buf_free(&snapshots.log);
     store_free(store);
     tmpdir_remove(dir);

@@ -76,6 +76,16 @@ static void what_was_not(void **state)
     expect_page(&r, "The rollback failed. The live tables are as they were", true);
     expect_page(&r, "locks &amp; &lt;keys&gt;", true);
     expect_page(&r, "dbsafe undo", false);
+    r.restore.unknown = true;
+    assert_string_equal(report_verdict(&r), "unknown");
+    expect_page(&r, "whether they are is not known", true);
+    expect_page(&r, "as they were before", false);
+    r.restore.unknown = false;
+    r.restore.swapped = true;
+    assert_string_equal(report_verdict(&r), "unfinished");
+    expect_page(&r, "The tables were exchanged, but not all", true);
+    expect_page(&r, "as they were before", false);
+    expect_page(&r, "dbsafe undo id1", true);
     r.done = true;
     assert_string_equal(report_verdict(&r), "done, with an error after it");
     r.failed.code = ERR_OK;
