@@ -7,21 +7,42 @@
 #define SQL_MAX_BYTES ((size_t)32 << 20)
 #define NAMED         5
 
-static void put_tables(struct buf *sql, const char *schema_column, const char *name_column,
-                       const struct blocker_table *tables, unsigned count)
+/* How a source names what a lock is on, and in which modes it forbids no reading lock. */
+struct source {
+    const char *schema, *name, *is_table, *is_server, *is_reader;
+};
+
+/* MariaDB with its METADATA_LOCK_INFO plugin.  It names the modes in its own words. */
+static const struct source PLUGIN = {
+    "m.TABLE_SCHEMA", "m.TABLE_NAME", "m.LOCK_TYPE='Table metadata lock'",
+    "m.LOCK_TYPE IN ('Backup lock', 'Global read lock')",
+    "m.LOCK_MODE IN ('MDL_SHARED', 'MDL_SHARED_HIGH_PRIO', 'MDL_SHARED_READ', 'MDL_SHARED_READ_ONLY')"};
+/* MySQL, where the instrument is on by default; MariaDB where someone switched it on. */
+static const struct source PERFORMANCE = {
+    "m.OBJECT_SCHEMA", "m.OBJECT_NAME", "m.OBJECT_TYPE='TABLE'",
+    "m.OBJECT_TYPE IN ('BACKUP', 'GLOBAL', 'COMMIT')",
+    "m.LOCK_TYPE IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_READ_ONLY')"};
+
+static void put_locks(struct buf *sql, const struct source *from, const struct blocker_table *tables,
+                      unsigned count, bool writers_only)
 {
-    buf_put(sql, "(0");
+    if (count == 0) {
+        buf_putf(sql, " AND %s", from->is_server);
+        return;
+    }
+    if (writers_only)
+        buf_putf(sql, " AND NOT (%s)", from->is_reader);
+    buf_putf(sql, " AND %s AND (0", from->is_table);
     for (unsigned i = 0; i < count; i++) {
-        buf_putf(sql, " OR (%s=", schema_column);
+        buf_putf(sql, " OR (%s=", from->schema);
         db_quote_text(sql, tables[i].schema);
-        buf_putf(sql, " AND %s=", name_column);
+        buf_putf(sql, " AND %s=", from->name);
         db_quote_text(sql, tables[i].name);
         buf_put(sql, ")");
     }
     buf_put(sql, ")");
 }
 
-/* MariaDB with its METADATA_LOCK_INFO plugin.  It names the modes in its own words. */
 static void put_plugin_query(struct buf *sql, const struct blocker_table *tables, unsigned count,
                              bool writers_only)
 {
@@ -32,29 +53,19 @@ static void put_plugin_query(struct buf *sql, const struct blocker_table *tables
         " JOIN information_schema.PROCESSLIST p ON p.ID = m.THREAD_ID"
         " LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id = p.ID"
         " WHERE p.ID <> CONNECTION_ID()");
-    if (writers_only)
-        buf_put(sql, " AND m.LOCK_MODE NOT IN ('MDL_SHARED', 'MDL_SHARED_HIGH_PRIO', 'MDL_SHARED_READ',"
-                     " 'MDL_SHARED_READ_ONLY')");
-    buf_put(sql, " AND ");
-    put_tables(sql, "m.TABLE_SCHEMA", "m.TABLE_NAME", tables, count);
+    put_locks(sql, &PLUGIN, tables, count, writers_only);
     buf_put(sql, " ORDER BY 4 DESC");
 }
 
-/* MySQL, where the instrument is on by default; MariaDB where someone switched it on. */
 static void put_performance_query(struct buf *sql, const struct blocker_table *tables, unsigned count,
                                   bool writers_only)
 {
-    buf_put(
-        sql,
-        "SELECT DISTINCT p.PROCESSLIST_ID, p.PROCESSLIST_USER, p.PROCESSLIST_HOST, p.PROCESSLIST_TIME"
-        " FROM performance_schema.metadata_locks m"
-        " JOIN performance_schema.threads p ON p.THREAD_ID = m.OWNER_THREAD_ID"
-        " WHERE m.OBJECT_TYPE='TABLE' AND m.LOCK_STATUS='GRANTED' AND p.PROCESSLIST_ID <> CONNECTION_ID()");
-    if (writers_only)
-        buf_put(sql,
-                " AND m.LOCK_TYPE NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_READ_ONLY')");
-    buf_put(sql, " AND ");
-    put_tables(sql, "m.OBJECT_SCHEMA", "m.OBJECT_NAME", tables, count);
+    buf_put(sql,
+            "SELECT DISTINCT p.PROCESSLIST_ID, p.PROCESSLIST_USER, p.PROCESSLIST_HOST, p.PROCESSLIST_TIME"
+            " FROM performance_schema.metadata_locks m"
+            " JOIN performance_schema.threads p ON p.THREAD_ID = m.OWNER_THREAD_ID"
+            " WHERE m.LOCK_STATUS='GRANTED' AND p.PROCESSLIST_ID <> CONNECTION_ID()");
+    put_locks(sql, &PERFORMANCE, tables, count, writers_only);
     buf_put(sql, " ORDER BY 4 DESC");
 }
 

@@ -26,7 +26,8 @@ struct blockers {
 };
 
 /* Sessions but this one that hold locks on one of the tables (with writers_only such as forbid reading
- * locks). Never fails: what cannot be asked is not visible. */
+ * locks); without tables (count 0) such as keep a statement waiting that locks the whole server.  Never
+ * fails: what cannot be asked is not visible. */
 void blockers_find(struct db_conn *c, const struct blocker_table *tables, unsigned count, bool writers_only,
                    struct arena *arena, struct blockers *out);
 /* Appends "connection 12 (app@10.0.0.5, 63 s), ...", or why nobody is named. */

@@ -2,6 +2,7 @@
 
 #include "core/fault.h"
 #include "core/mem.h"
+#include "db/blockers.h"
 #include "db/session.h"
 #include "db/sqlerror.h"
 
@@ -223,6 +224,34 @@ void rung_note(struct climb *c, const char *format, ...)
     va_end(args);
     log_debug(c->run->log, "%s", text);
     buf_addf(&c->notes, NULL, "%s%s", c->notes.len ? "; " : "", text);
+}
+
+void rung_describe_refusal(struct climb *c, enum rung_locks what, const struct err *refused, struct buf *out)
+{
+    const struct snapshot_options *o = c->options;
+    buf_put(out, refused->text);
+    if (refused->code != ERR_DB_RETRY)
+        return;
+    struct arena *arena = arena_new();
+    struct blocker_table *tables = arena_calloc(arena, o->table_count + 1, sizeof *tables);
+    unsigned count = 0;
+    for (unsigned i = 0; what != RUNG_LOCKS_SERVER && i < o->table_count; i++)
+        if (o->tables[i].transactional == (what == RUNG_LOCKS_TRANSACTIONAL))
+            tables[count++] = (struct blocker_table){o->tables[i].schema, o->tables[i].name};
+    struct blockers found;
+    blockers_find(c->control, tables, count, true, arena, &found);
+    buf_put(out, "; in the way: ");
+    blockers_describe(&found, out);
+    arena_free(arena);
+}
+
+void rung_note_refusal(struct climb *c, const char *method, enum rung_locks what, const struct err *refused)
+{
+    struct buf text;
+    buf_init(&text, REFUSAL_MAX_BYTES);
+    rung_describe_refusal(c, what, refused, &text);
+    rung_note(c, "%s: %s", method, buf_cstr(&text));
+    buf_free(&text);
 }
 
 enum err_code rung_backoff(struct climb *c, unsigned max_ms, struct err *err)

@@ -72,6 +72,14 @@ unsigned rung_put_lock(const struct snapshot_options *o, bool transactional, str
 /* Whether err says that the server would not, rather than that it is gone or the command was cancelled. */
 bool rung_is_refusal(const struct err *err);
 void rung_note(struct climb *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define REFUSAL_MAX_BYTES 16384
+/* What a lock is on. */
+enum rung_locks { RUNG_LOCKS_SERVER, RUNG_LOCKS_TRANSACTIONAL, RUNG_LOCKS_OTHERS };
+/* Appends what the server said to a lock that it did not give, and who was in the way if it was waited for.
+ */
+void rung_describe_refusal(struct climb *c, enum rung_locks what, const struct err *refused, struct buf *out);
+/* The same as a note of a method. */
+void rung_note_refusal(struct climb *c, const char *method, enum rung_locks what, const struct err *refused);
 /* Waits between tries: a little, not always the same. */
 enum err_code rung_backoff(struct climb *c, unsigned max_ms, struct err *err);
 

@@ -36,7 +36,7 @@ enum err_code rung_stage(struct climb *c, bool *done, struct err *err)
         code = rung_start_locked(c, lock, &how, done, &refused, err);
     db_close(lock);
     if (code == ERR_OK && !*done)
-        rung_note(c, "backup-stage: %s", refused.text);
+        rung_note_refusal(c, "backup-stage", RUNG_LOCKS_SERVER, &refused);
     if (code == ERR_OK && *done && s->positions[0].file[0] && !rung_positions_equal(c))
         return err_set(err, ERR_SNAPSHOT,
                        "start snapshots under BACKUP STAGE BLOCK_COMMIT: their binlog positions differ");
@@ -86,7 +86,7 @@ static enum err_code lock_everything(struct climb *c, bool *done, struct err *er
         code = rung_start_locked(c, lock, &how, done, &refused, err);
     db_close(lock);
     if (code == ERR_OK && !*done)
-        rung_note(c, "global-read-lock: %s", refused.text);
+        rung_note_refusal(c, "global-read-lock", RUNG_LOCKS_SERVER, &refused);
     return code;
 }
 

@@ -13,9 +13,6 @@
  */
 #include "db/rung.h"
 
-#include "core/mem.h"
-#include "db/blockers.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,23 +33,6 @@ const char *rung_tables_obstacle(const struct climb *c)
         if (o->tables[i].transactional && !grants_have(g, PRIV_LOCK_TABLES, o->tables[i].schema, NULL))
             return "LOCK TABLES missing on a database that is dumped";
     return NULL;
-}
-
-static void note_blockers(struct climb *c, const struct err *refused)
-{
-    const struct snapshot_options *o = c->options;
-    struct arena *arena = arena_new();
-    struct blocker_table *tables = arena_calloc(arena, o->table_count + 1, sizeof *tables);
-    for (unsigned i = 0; i < o->table_count; i++)
-        tables[i] = (struct blocker_table){o->tables[i].schema, o->tables[i].name};
-    struct blockers found;
-    struct buf names;
-    buf_init(&names, 4096);
-    blockers_find(c->control, tables, o->table_count, true, arena, &found);
-    blockers_describe(&found, &names);
-    rung_note(c, "table-locks: %s; in the way: %s", refused->text, buf_cstr(&names));
-    buf_free(&names);
-    arena_free(arena);
 }
 
 /* For as long as it takes to meet a moment in which nobody has changed these tables without having committed.
@@ -93,7 +73,7 @@ static enum err_code lock_all(struct climb *c, const char *sql, bool *done, stru
         code = lock_patiently(c, lock, take, done, &refused, err);
     db_close(lock);
     if (code == ERR_OK && !*done)
-        note_blockers(c, &refused);
+        rung_note_refusal(c, "table-locks", RUNG_LOCKS_TRANSACTIONAL, &refused);
     return code;
 }
 

@@ -194,16 +194,23 @@ static enum err_code go_on_unlocked(struct climb *c, const char *sql, const stru
     bool waited = refused->code == ERR_DB_RETRY;
     if (!rung_is_refusal(refused))
         return err_copy(err, refused);
-    if (!c->options->allow_inconsistent)
-        return err_set(err, waited ? ERR_TIMEOUT : ERR_SNAPSHOT,
+    struct buf why;
+    buf_init(&why, REFUSAL_MAX_BYTES);
+    rung_describe_refusal(c, RUNG_LOCKS_OTHERS, refused, &why);
+    enum err_code code = ERR_OK;
+    if (c->options->allow_inconsistent) {
+        log_warn(c->run->log, "tables without transactions are read unlocked and may be inconsistent: %s",
+                 buf_cstr(&why));
+        db_close(c->snap->guard);
+        c->snap->guard = NULL;
+    } else {
+        code = err_set(err, waited ? ERR_TIMEOUT : ERR_SNAPSHOT,
                        "lock the tables that have no transactions (%.400s): %s; %s, convert them to InnoDB,"
                        " or accept it with --allow-inconsistent",
-                       sql, refused->text, waited ? "end the sessions that use them" : "grant LOCK TABLES");
-    log_warn(c->run->log, "tables without transactions are read unlocked and may be inconsistent: %s",
-             refused->text);
-    db_close(c->snap->guard);
-    c->snap->guard = NULL;
-    return ERR_OK;
+                       sql, buf_cstr(&why), waited ? "end the sessions that use them" : "grant LOCK TABLES");
+    }
+    buf_free(&why);
+    return code;
 }
 
 /* They are held still by a read lock from before the snapshot to the end. */

@@ -48,13 +48,14 @@ static const struct {
     {true, "uuid", "the type UUID"},
     {true, "inet4", "the type INET4"},
     {true, "inet6", "the type INET6"},
-    {false, "json", "the type JSON, which is a text with a check there"},
+    {false, "json", "a type JSON of its own"},
 };
 
-static void refuse_table(struct preflight *p, const struct target *t, const char *what, const char *detail)
+/* column: NULL if it is none's. */
+static void refuse_table(struct preflight *p, const struct target *t, const char *what, const char *column)
 {
-    findings_add(p->out, FINDING_REFUSAL, TOPIC, NULL, "%s.%s uses %s%s%s, which %s does not have",
-                 t->table->schema, t->table->name, what, *detail ? " " : "", detail,
+    findings_add(p->out, FINDING_REFUSAL, TOPIC, NULL, "%s.%s%s%s uses %s, which %s does not have",
+                 t->table->schema, t->table->name, column ? "." : "", column ? column : "", what,
                  flavour_name(p->facts.flavour));
 }
 
@@ -93,23 +94,23 @@ static void check_table(struct preflight *p, const struct target *t)
     bool to_mariadb = p->facts.flavour.mariadb;
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
         if (WORDS[i].mariadb != to_mariadb && ddl_has_words(t->ddl_text, WORDS[i].words))
-            refuse_table(p, t, WORDS[i].meaning, "");
+            refuse_table(p, t, WORDS[i].meaning, NULL);
     for (unsigned c = 0; c < t->table->column_count; c++)
         for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++)
             if (TYPES[i].mariadb != to_mariadb && is_type(t->table->columns[c].type, TYPES[i].type))
                 refuse_table(p, t, TYPES[i].meaning, t->table->columns[c].name);
     for (size_t i = 0; !to_mariadb && i < sizeof OPTIONS / sizeof OPTIONS[0]; i++)
         if (strcasestr(t->ddl.tail, OPTIONS[i].option))
-            refuse_table(p, t, OPTIONS[i].meaning, "");
+            refuse_table(p, t, OPTIONS[i].meaning, NULL);
     const char *skipped = ddl_skipped_by(to_mariadb, t->ddl_text, p->arena);
     if (skipped)
         findings_add(p->out, FINDING_REFUSAL, TOPIC, NULL,
                      "%s.%s would lose \"%s\" without a word: %s skips that comment", t->table->schema,
                      t->table->name, skipped, flavour_name(p->facts.flavour));
     if (to_mariadb && has_functional_key(&t->ddl))
-        refuse_table(p, t, "an index over an expression", "");
+        refuse_table(p, t, "an index over an expression", NULL);
     if (!to_mariadb && has_bare_default(t->ddl_text))
-        refuse_table(p, t, "a function as default in a form", "");
+        refuse_table(p, t, "a function as default in a form", NULL);
 }
 
 /* Bodies are programs in the other family's dialect. */

@@ -131,6 +131,7 @@ class Doctor(TestCase):
         self.find(checks, "ok", "rows are loaded by LOAD DATA LOCAL")
         self.find(checks, "ok", "are free in")
         self.find(checks, "ok", "in 4 tables, by what two cores did")
+        self.find(checks, "ok", "one rename, for about 16 ms of which others wait")
 
     def test_of_a_restore_by_a_weak_account(self):
         """Each GRANT that it names is one that exists, and with all of them the restore works."""

@@ -5,7 +5,7 @@ import threading
 
 import pymysql
 
-from lib import SANITIZED, TestCase, wait_until
+from lib import LOCKS_SHOWN, SANITIZED, TestCase, wait_until
 from lib.archive import Archive
 from lib.bank import BASIC, LADDER_DUMPS, TABLES, TOTAL, Bank, Writers
 
@@ -37,28 +37,14 @@ class Denied(Bank):
                           victims=False, **options)
 
     def test_reload(self):
-        self.ladder(self.server.account(BASIC, MONITOR), ["binlog-position", "table-locks", "single-reader"])
+        self.ladder(self.server.account(BASIC, MONITOR), ["binlog-position", "table-locks", "single-reader"], share=0.5)
 
     def test_process(self):
-        self.ladder(self.server.account(BASIC, "RELOAD, BINLOG MONITOR ON *.*"), ["binlog-position", "backup-stage"])
-
-    def test_global_locks_although_granted(self):
-        """As on managed servers: RELOAD is there, and the statement fails. Another session's backup has that effect."""
-        other = self.server.connect()
-        self.addCleanup(other.close)
-        with other.cursor() as cursor:
-            cursor.execute("BACKUP STAGE START")
-        account = self.server.account(BASIC, "RELOAD ON *.*")
-        result, archive = self.dump(account=account)
-        self.assertEqual(archive.consistency["method"], "table-locks", str(result))
-        result, archive = self.dump("--consistency", "backup-stage", account=account, check=9)
-        self.assertIsNone(archive)
-        self.assertIn("BACKUP STAGE", result.err)
+        self.ladder(self.server.account(BASIC, "RELOAD, BINLOG MONITOR ON *.*"), ["binlog-position", "backup-stage"], share=0.5)
 
     def test_everything_but_lock_tables(self):
         """The least account of a managed server."""
-        seen = self.ladder(self.server.account(BASIC), ["table-locks", "single-reader"])
-        self.assertGreaterEqual(sum(c["method"] == "table-locks" for c in seen), 0.9 * LADDER_DUMPS)
+        self.ladder(self.server.account(BASIC), ["table-locks", "single-reader"], share=0.9)
 
     def test_everything(self):
         self.ladder(self.server.account("SELECT ON bank.*"), ["single-reader"])
@@ -68,7 +54,7 @@ class DeniedBinlogOff(Denied):
     server_options = {"binlog": False}
 
     def test_reload(self):
-        self.ladder(self.server.account(BASIC, "PROCESS ON *.*"), ["trx-counter", "table-locks", "single-reader"])
+        self.ladder(self.server.account(BASIC, "PROCESS ON *.*"), ["trx-counter", "table-locks", "single-reader"], share=0.5)
 
     def test_process(self):
         self.ladder(self.server.account(BASIC, "RELOAD ON *.*"), ["backup-stage"])
@@ -78,10 +64,34 @@ class DeniedBinlogFiltered(Denied):
     server_options = {"binlog": True, "extra": ["--binlog-do-db=elsewhere"]}
 
     def test_reload(self):
-        self.ladder(self.server.account(BASIC, MONITOR), ["trx-counter", "table-locks", "single-reader"])
+        self.ladder(self.server.account(BASIC, MONITOR), ["trx-counter", "table-locks", "single-reader"], share=0.5)
 
     def test_process(self):
         self.ladder(self.server.account(BASIC, "RELOAD, BINLOG MONITOR ON *.*"), ["backup-stage"])
+
+
+class GlobalLocksFail(Bank):
+    """As on managed servers: RELOAD is there, and the statement fails. Another session's backup has that effect."""
+    server_options = {"binlog": True, "extra": LOCKS_SHOWN}
+
+    def setUp(self):
+        other = self.server.connect()
+        self.addCleanup(other.close)
+        with other.cursor() as cursor:
+            cursor.execute("BACKUP STAGE START")
+        self.holder = other.thread_id()
+
+    def test_the_next_rung_holds(self):
+        """Each dump waits ten seconds for the stage, so these are few."""
+        self.dumps(account=self.server.account(BASIC, "RELOAD ON *.*"), methods=["table-locks"], count=max(2, LADDER_DUMPS // 4), threads=4, pause=0.002,
+                   ordered=True, victims=False)
+
+    def test_the_other_backup_is_named(self):
+        account = self.server.account(BASIC, "RELOAD, PROCESS ON *.*", "SELECT ON performance_schema.*")
+        result, archive = self.dump("--consistency", "backup-stage", account=account, check=9)
+        self.assertIsNone(archive)
+        self.assertIn("BACKUP STAGE", result.err)
+        self.assertIn(f"in the way: connection {self.holder} (root@localhost", result.err)
 
 
 class TableLocks(Bank):
@@ -269,7 +279,7 @@ class TableLocks(Bank):
 
 class GlobalReadLock(Bank):
     """MySQL's rung; without LOCK INSTANCE FOR BACKUP it works on MariaDB as well, when asked for."""
-    server_options = {"binlog": True}
+    server_options = {"binlog": True, "extra": LOCKS_SHOWN}
 
     def test_under_writers(self):
         account = self.server.account(BASIC, "RELOAD ON *.*")
@@ -285,7 +295,8 @@ class GlobalReadLock(Bank):
         self.addCleanup(holder.close)
         with holder.cursor() as cursor:
             cursor.execute("LOCK TABLES bank.t0 WRITE")
-        account = self.server.account(BASIC, "RELOAD ON *.*")
+        account = self.server.account(BASIC, "RELOAD, PROCESS ON *.*", "SELECT ON performance_schema.*")
         result, archive = self.dump("--consistency", "global-read-lock", account=account, check=9)
         self.assertIsNone(archive)
         self.assertIn("FLUSH TABLES", result.err)
+        self.assertIn(f"in the way: connection {holder.thread_id()} (root@localhost", result.err)

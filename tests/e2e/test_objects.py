@@ -22,7 +22,8 @@ class Whole(TestCase):
         cls.server = s = cls.use_server(binlog=True)
         s.load("zoo.sql")
         cls.path = s.folder / "zoo.tar"
-        cls.dumped = s.dbsafe("dump", *zoo.SCHEMAS[:2], "zoo ?*", "-o", cls.path, "--json").json
+        result = s.dbsafe("dump", *zoo.SCHEMAS[:2], "zoo ?*", "-o", cls.path, "--json")
+        cls.dumped, cls.log = result.json, result.err
         cls.archive = Archive(cls.path)
 
     def object(self, kind, name, schema="zoo"):
@@ -111,6 +112,8 @@ class Whole(TestCase):
     def test_warnings(self):
         warnings = {(w["object"], w["text"].split(":")[0]) for w in self.dumped["warnings"]}
         self.assertEqual(warnings, {(w["object"], w["text"].split(":")[0]) for w in self.archive.manifest["warnings"]})
+        for w in self.dumped["warnings"]:
+            self.assertIn(f"warning: {w['object']}: {w['text'].splitlines()[0]}", self.log)
         for name in zoo.BROKEN_VIEWS:
             self.assertIn(("zoo." + name, "a broken view, kept as it is"), warnings)
             self.assertTrue(self.object("view", name)["broken"])

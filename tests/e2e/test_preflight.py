@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lib import TestCase, table_digests
+from lib import TestCase, differences, everything_in, table_digests
+from lib.archive import with_other_manifest
 
 CHARSETS = Path("/usr/share/mysql/charsets")
 
@@ -123,6 +124,53 @@ class OtherServers(TestCase):
         self.server.sql(f"DROP DATABASE `{'ü' * 64}`")
 
 
+class OtherFamily(TestCase):
+    """A fake, since no MySQL is here: an archive of this server that says it were one of MySQL 8.0."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = s = cls.use_server()
+        s.load("CREATE DATABASE shop;\nUSE shop;\nCREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(50), f FLOAT, ts TIMESTAMP NULL) COLLATE utf8mb4_unicode_ci;\n"
+               "INSERT INTO t SELECT seq, CONCAT('é', seq), seq / 7, '2024-03-31 01:30:00' FROM seq_1_to_100;\n"
+               "CREATE TABLE j (id INT PRIMARY KEY, d JSON);\nINSERT INTO j VALUES (1, '{}');\nCREATE VIEW w AS SELECT id FROM t;\n"
+               "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = 'x';\n")
+        s.dbsafe("dump", "shop", "-o", s.folder / "mariadb.tar")
+        cls.path = s.folder / "mysql.tar"
+        with_other_manifest(s.folder / "mariadb.tar", cls.path, cls.made_mysql)
+        cls.dumped = table_digests(s, "shop")
+
+    @staticmethod
+    def made_mysql(manifest):
+        manifest["server"].update(flavour="MySQL", version="8.0.36")
+        next(c for t in manifest["tables"] for c in t["columns"] if c["name"] == "d")["type"] = "json"
+
+    def test_refused_with_the_reasons(self):
+        s = self.server
+        before = everything_in(s, "shop")
+        found = s.dbsafe("doctor", self.path, "--json", check=10).json["checks"]
+        result = s.dbsafe("restore", self.path, check=10)
+        for reason in ("shop.j.d uses a type JSON of its own, which MariaDB does not have",
+                       "view shop.w was written for MySQL and is not translated: restore the tables alone with --tables",
+                       "trigger shop.tr was written for MySQL and is not translated"):
+            self.assertIn(reason, result.err)
+            self.assertIn(("refusal", reason), [(c["level"], c["text"][:len(reason)]) for c in found])
+        self.assertEqual(differences(before, everything_in(s, "shop")), [])
+        self.assertEqual(s.sql("SHOW DATABASES LIKE 'dbsafe%'"), [])
+
+    def test_the_tables_alone(self):
+        """What both families understand is restored, and its rows compared."""
+        s = self.server
+        s.sql("DROP TRIGGER shop.tr")
+        path = s.folder / "plain.tar"
+        s.dbsafe("dump", "shop.t", "-o", s.folder / "one.tar")
+        with_other_manifest(s.folder / "one.tar", path, lambda m: m["server"].update(flavour="MySQL", version="8.0.36"))
+        s.sql("UPDATE shop.t SET f = 0")
+        restored = s.dbsafe("restore", path, "--tables", "t", "--json").json
+        self.assertTrue(restored["verified"])
+        self.assertEqual(table_digests(s, "shop", ["t"])["t"], self.dumped["t"])
+        s.sql("CREATE TRIGGER shop.tr BEFORE INSERT ON shop.t FOR EACH ROW SET NEW.v = 'x'")
+
+
 def can_mount(folder):
     try:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True, stderr=subprocess.DEVNULL)
@@ -178,5 +226,6 @@ class FullDisk(TestCase):
         self.assertIn("shop.t", result.err)
         os.unlink(self.server.data / "filler")
         self.assertEqual(table_digests(self.server, "shop"), self.before)
+        self.assertEqual(self.server.sql("SHOW DATABASES LIKE 'dbsafe%'"), [])
         self.server.dbsafe("restore", self.path)
         self.assertEqual(table_digests(self.server, "shop"), table_digests(self.source, "shop"))

@@ -458,6 +458,26 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
                     self.assertEqual(differences(old, everything_in(s, "app")), [])
                     self.drop_ours()
 
+    def test_events_rest_until_all_is_in_place(self):
+        """With the scheduler on: neither in staging nor in the live database is there one that could run before the swap is done."""
+        s = self.server = self.own_server(extra=["--event-scheduler=ON"])
+        s.load("CREATE DATABASE app;\nUSE app;\nCREATE TABLE hits (n INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT);\n"
+               "CREATE EVENT tick ON SCHEDULE EVERY 1 SECOND DO INSERT INTO app.hits (v) VALUES (1);\n")
+        self.archive = self.dump("tick.tar")
+        s.load("USE app;\nDROP EVENT tick;\nINSERT INTO hits (v) VALUES (7), (7), (7), (7), (7);\n")
+        rows = s.value("SELECT COUNT(*) FROM app.hits")
+        run = s.dbsafe_start("restore", self.archive, env={"DBSAFE_FAULT": "stop:restore_verified,stop:step_replace_object:1"})
+        self.addCleanup(lambda: run.running() and run.kill())
+        for swapped in (False, True):
+            wait_until(lambda: run.stopped() and (s.value("SELECT COUNT(*) FROM app.hits WHERE v = 7") == 0) == swapped, what="the stop")
+            self.assertEqual(s.sql("SELECT event_schema, event_name FROM information_schema.events"), [])
+            self.assertEqual(s.value("SELECT COUNT(*) FROM app.hits") == rows, not swapped)
+            run.signal(18)
+        self.assertEqual(run.finish().rc, 0, run.result)
+        self.assertEqual(s.sql("SELECT event_schema, event_name, status FROM information_schema.events"), [("app", "tick", "ENABLED")])
+        rows = s.value("SELECT COUNT(*) FROM app.hits")
+        wait_until(lambda: s.value("SELECT COUNT(*) FROM app.hits") > rows, what="the event")
+
     def test_an_event_whose_time_is_over(self):
         s = self.server
         s.sql("CREATE EVENT app.once ON SCHEDULE AT NOW() + INTERVAL 2 SECOND DO SET @x = 1")

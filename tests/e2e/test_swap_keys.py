@@ -5,7 +5,7 @@ import threading
 
 import pymysql
 
-from lib import differences, everything_in, wait_until
+from lib import differences, everything_in, sample, wait_until
 from lib.world import WorldCase, everything, ours, schemas
 
 SETUP = """
@@ -104,6 +104,17 @@ class Keys(WorldCase):
             self.server.sql(statement, **options)
         self.assertEqual(caught.exception.args[0], number, caught.exception)
 
+    def done_at_once(self, statement):
+        """False if it had to wait for a lock, and so did nothing."""
+        with self.server.connect() as writer, writer.cursor() as cursor:
+            cursor.execute("SET lock_wait_timeout=1, innodb_lock_wait_timeout=1")
+            try:
+                cursor.execute(statement)
+                return True
+            except pymysql.err.OperationalError as e:
+                self.assertEqual(e.args[0], 1205)
+                return False
+
     # ---- parents outside
 
     def test_parents_outside_come_back_with_the_table(self):
@@ -152,16 +163,44 @@ class Keys(WorldCase):
                 self.drop_ours()
                 self.assert_keys_stay_in_place()
 
+    def test_live_writes_with_children_outside(self):
+        """The same where a key of a table that stays leads to one that is exchanged, and cascades from it."""
+        s = self.server
+        for point in sample(("restore_verified", "step_park", "step_swap", "step_leave_parents", "step_move_child", "step_move_out", "step_check"), 2,
+                            "children outside"):
+            with self.subTest(point=point):
+                self.setUp()
+                self.child_outside(" ON UPDATE CASCADE")
+                run = self.stopped_at(point, "--include-referencing")
+                before = self.kept("stage"), self.kept("undo")
+                if point in ("restore_verified", "step_park"):
+                    s.sql("DELETE FROM shop.orders WHERE product = 9")
+                    s.sql("DELETE FROM shop.product WHERE id = 9")
+                    self.assertEqual(s.value("SELECT COUNT(*) FROM other.line WHERE product = 9"), 0)
+                for statement in ("INSERT INTO other.line VALUES (900, 3, 0)", "UPDATE other.line SET product = 4 WHERE id = 900",
+                                  "DELETE FROM other.line WHERE product = 5", "INSERT INTO crm.people VALUES (301, 'new')"):
+                    if not self.done_at_once(statement):
+                        self.assertIn(point, ("step_leave_parents", "step_move_child"))
+                self.assertEqual((self.kept("stage"), self.kept("undo")), before)
+                self.go_on(run)
+                kept = self.kept()
+                s.sql("DELETE FROM shop.orders WHERE product IN (10, 11)")
+                s.sql("DELETE FROM shop.product WHERE id = 10")
+                s.sql("UPDATE shop.product SET id = 1011 WHERE id = 11")
+                self.assertEqual(s.value("SELECT COUNT(*) FROM other.line WHERE product = 10"), 0)
+                self.assertEqual(s.value("SELECT COUNT(*) FROM other.line WHERE product = 1011"), 2)
+                self.assertEqual(self.kept(), kept)
+                self.assert_keys_stay_in_place()
+                s.sql("UPDATE shop.product SET id = 11 WHERE id = 1011")
+                self.undo()
+                self.assert_keys_stay_in_place()
+
     def test_writers_of_the_parent_wait_while_keys_change_hands(self):
         s = self.server
         run = self.stopped_at("step_leave_parents")
         before = self.kept("undo")
-        with s.connect() as writer, writer.cursor() as cursor:
-            cursor.execute("SET lock_wait_timeout=1")
-            with self.assertRaises(pymysql.err.OperationalError) as caught:
-                cursor.execute("DELETE FROM crm.people WHERE id = 5")
-            self.assertEqual(caught.exception.args[0], 1205)
-            cursor.execute("SELECT COUNT(*) FROM crm.people")  # readers do not wait
+        self.assertFalse(self.done_at_once("DELETE FROM crm.people WHERE id = 5"))
+        self.assertTrue(self.done_at_once("SELECT COUNT(*) FROM crm.people"))  # readers do not wait
         self.assertEqual(self.kept("undo"), before)
         self.go_on(run)
         s.sql("DELETE FROM crm.people WHERE id = 5")

@@ -1,8 +1,38 @@
 """What is in an archive, read without dbsafe: the tar by Python, the frames by the stock zstd."""
 
+import hashlib
 import json
 import subprocess
 import tarfile
+
+
+def _header(old, size):
+    """The header of a member, as it is for another size."""
+    field = lambda number, digits: b"%0*o" % (digits, number)
+    new = old[:124] + field(size, len(old[124:136].rstrip(b" \0"))) + old[124:136][len(old[124:136].rstrip(b" \0")):] + old[136:]
+    total = sum(new[:148]) + 8 * ord(" ") + sum(new[156:])
+    return new[:148] + field(total, 6) + old[154:156] + new[156:]
+
+
+def with_other_manifest(source, target, change):
+    """Writes the archive source again, with what change(manifest) makes of its manifest; index and headers follow."""
+    with open(source, "rb") as file:
+        data = file.read()
+    index = data[-1024 - 512:-1024]
+    values = dict(line.split() for line in index.split(b"\n")[:-1] if line.strip())
+    begin, length = int(values[b"manifest-offset"]), int(values[b"manifest-length"])
+    manifest = json.loads(data[begin:begin + length])
+    change(manifest)
+    text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
+    lines = [b"dbsafe-index 1", b"manifest-offset %020d" % begin, b"manifest-length %020d" % len(text),
+             b"manifest-sha256 " + hashlib.sha256(text).hexdigest().encode()]
+    new_index = b"".join(line + b"\n" for line in lines)
+    padded = (length + 511) // 512 * 512
+    index_header = data[begin + padded:begin + padded + 512]
+    with open(target, "wb") as file:
+        file.write(data[:begin - 512] + _header(data[begin - 512:begin], len(text)))
+        file.write(text + bytes(-len(text) % 512) + index_header)
+        file.write(new_index + b" " * (511 - len(new_index)) + b"\n" + bytes(1024))
 
 
 class Archive:

@@ -107,8 +107,11 @@ class Bank(TestCase):
                                     defaults_file=account, timeout=60)
         return result, Archive(path) if path.exists() else None
 
-    def dumps(self, *args, account=None, methods, at_least=0.95, count=DUMPS, victims=True, **writers):
-        """count dumps under writers: those that succeed are consistent and say how; the others exit 9 and leave nothing."""
+    def dumps(self, *args, account=None, methods, at_least=0.95, share=0, count=DUMPS, victims=True, **writers):
+        """
+        count dumps under writers: those that succeed are consistent and say how; the others exit 9 and leave nothing.
+        share: of all, at least so many by the first of the methods, which the others are there to stand in for.
+        """
         good, seen = 0, []
         with Writers(self.server, **writers) as w:
             for _ in range(count):
@@ -127,6 +130,7 @@ class Bank(TestCase):
         counts = {m: sum(c["method"] == m for c in seen) for m in methods}
         print(f"{self.id()}: {good} of {count} succeeded, methods {counts}, "
               f"at most {max([c['tries'] for c in seen], default=0)} tries, {sum(w.commits)} commits, {w.deadlocks} deadlocks, longest transaction {w.longest:.3f} s")
+        self.assertGreaterEqual(counts.get(next(iter(methods)), 0), share * count, counts)
         if not victims:
             self.assertEqual(w.deadlocks, 0)
         return seen

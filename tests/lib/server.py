@@ -17,6 +17,8 @@ from .daemon import PrivateFolder, free_ports
 from .paths import BUILD, FIXTURES, ROOT, TMP
 
 ROOT_PASSWORD = "harness-root-pw-Zq8x"  # must not appear in any output: see process.inspect
+# Options with which the server tells who holds a metadata lock.
+LOCKS_SHOWN = ["--performance-schema=1", "--performance-schema-instrument=wait/lock/metadata/sql/mdl=ON"]
 # Commands that open no connection and so take no option file.
 OFFLINE = {"list", "show", "help", "version", "prune", "copy", "keygen", "status", "report", "schedule"}
 

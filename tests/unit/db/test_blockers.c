@@ -70,11 +70,36 @@ static void names_are_quoted(void **state)
     buf_free(&out);
 }
 
+/* What a lock on the whole server waits for is asked for by its kind, in each source's words. */
+static void without_tables_the_server_is_meant(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct blockers found;
+    struct db_conn *c;
+    fake_db_begin("10.11.6-MariaDB");
+    fake_db_answer("...INNODB_TRX t JOIN...", "");
+    fake_db_answer("...METADATA_LOCK_INFO...", "");
+    fake_db_answer("...performance_schema...", "7\tapp\tlocalhost\t3\n");
+    assert_int_equal(db_connect(NULL, NULL, &c, NULL), ERR_OK);
+    blockers_find(c, NULL, 0, true, arena, &found);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.items[0].id, 7);
+    assert_true(found.exact);
+    assert_true(fake_db_sent((const char *const[]){"m.LOCK_TYPE IN ('Backup lock', 'Global read lock')",
+                                                   "m.OBJECT_TYPE IN ('BACKUP', 'GLOBAL', 'COMMIT')", NULL}));
+    assert_null(strstr(buf_cstr(&fake_db.log), "MDL_SHARED")); /* any holder is in the way */
+    db_close(c);
+    fake_db_end();
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_what_the_server_tells),
         cmocka_unit_test(names_are_quoted),
+        cmocka_unit_test(without_tables_the_server_is_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,49 @@ static void somebody_keeps_the_tables(void **state)
     end();
 }
 
+/* Whatever kind of lock it is that others keep, they are named. */
+static void somebody_keeps_the_server(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *recording, *method, *lock;
+    } cases[] = {
+        {"mariadb-10.11", "backup-stage", "BACKUP STAGE BLOCK_COMMIT"},
+        {"mysql-8.0", "global-read-lock", "FLUSH TABLES WITH READ LOCK"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_db_play(cases[i].recording);
+        fake_db_answer(cases[i].lock, "!1205 Lock wait timeout exceeded; try restarting transaction");
+        fake_db_answer("...METADATA_LOCK_INFO...", "!1109 Unknown table");
+        fake_db_answer("...FROM performance_schema.metadata_locks...", "12\tapp\t10.0.0.5\t63\n");
+        assert_err(take_tables(cases[i].method, 2, tables, 2, false), ERR_SNAPSHOT, &t.err);
+        assert_non_null(strstr(t.err.text, "in the way: connection 12 (app@10.0.0.5, 63 s)"));
+        end();
+    }
+    static const struct snapshot_table mixed[] = {{"shop", "old", false}, {"shop", "orders", true}};
+    fake_db_play("rds-mysql-8.0");
+    fake_db_answer("LOCK TABLES...", "!1205 Lock wait timeout exceeded; try restarting transaction");
+    fake_db_answer("...FROM performance_schema.metadata_locks...", "12\tapp\t10.0.0.5\t63\n");
+    assert_err(take_tables("auto", 2, mixed, 2, false), ERR_TIMEOUT, &t.err);
+    assert_non_null(strstr(t.err.text, "in the way: connection 12 (app@10.0.0.5, 63 s)"));
+    assert_sent("OBJECT_NAME='old'");
+    assert_not_sent("OBJECT_NAME='orders'"); /* nobody who uses it is in the way of this lock */
+    end();
+}
+
+/* As MySQL on RDS; nothing that only Aurora says is taken for a position. */
+static void aurora_falls_to_the_tables(void **state)
+{
+    (void)state;
+    assert_ok(take("aurora-mysql-3", "auto"), &t.err);
+    assert_string_equal(t.snap->method, "table-locks");
+    assert_sent("FLUSH TABLES WITH READ LOCK\n", "LOCK TABLES `shop`.`orders` READ, `shop`.`o``dd` READ\n",
+                "2: START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY\n", "UNLOCK TABLES\n");
+    assert_string_equal(t.snap->positions[0].file, ""); /* its binlog is off unless switched on */
+    assert_null(t.snap->gtid);
+    end();
+}
+
 static void verification_locks_nothing_for_it(void **state)
 {
     (void)state;
@@ -359,6 +402,8 @@ int main(void)
         cmocka_unit_test(rds_falls_to_the_tables),
         cmocka_unit_test(the_position_moved),
         cmocka_unit_test(somebody_keeps_the_tables),
+        cmocka_unit_test(somebody_keeps_the_server),
+        cmocka_unit_test(aurora_falls_to_the_tables),
         cmocka_unit_test(verification_locks_nothing_for_it),
         cmocka_unit_test(mariadb_on_rds),
         cmocka_unit_test(who_does_not_log_what_others_commit),

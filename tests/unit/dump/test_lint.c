@@ -321,6 +321,7 @@ static void each_is_explained(void **state)
     static const char *const told[] = {
         "engine MEMORY",
         "its rows are kept by another table or server",
+        "has no transactions",
         "kept in a DATA DIRECTORY or INDEX DIRECTORY",
         "has no unique key",
         "in a unique key",
@@ -335,6 +336,9 @@ static void each_is_explained(void **state)
         "neither DETERMINISTIC nor NO SQL nor READS SQL DATA",
         "a single time that is over",
         "its definer ... does not exist",
+        "a broken view, kept as it is",
+        "refers to itself through other views",
+        "cannot be written in its character set",
         "this account may not see ",
         "holds nothing that this account can see",
         "--exclude leaves out all that it holds",

@@ -128,6 +128,10 @@ static void what_an_archive_cannot_give_back_is_refused(void **state)
     table->triggers = triggers;
     table->trigger_count = 2;
     add_table(&a, "s", "d", 1, "CREATE TABLE `d` (\n  `id` int(11)\n) ENGINE=InnoDB DATA DIRECTORY='/x/'");
+    add_table(&a, "s", "p", 1,
+              "CREATE TABLE `p` (\n  `id` int(11)\n) ENGINE=InnoDB\n PARTITION BY HASH (`id`)\n"
+              "(PARTITION `p0` ENGINE = InnoDB,\n PARTITION `p1` DATA DIRECTORY = '/x' ENGINE = InnoDB)");
+    add_table(&a, "s", "i", 1, "CREATE TABLE `i` (\n  `id` int(11)\n) ENGINE=MyISAM INDEX DIRECTORY='/x/'");
     add_table(&a, "s", "q", 1,
               "CREATE TABLE `q` (\n  `id` int(11) DEFAULT nextval(`s`.`sq`)\n) ENGINE=InnoDB");
     struct refusals r = adapt(&a, &o, &t, &op);
@@ -136,6 +140,8 @@ static void what_an_archive_cannot_give_back_is_refused(void **state)
                         "restore: refused, nothing was changed:"
                         "\n  s.t had triggers (audit, ...) that the archive does not hold"
                         "\n  s.d has a DATA DIRECTORY, which moving a table between databases loses"
+                        "\n  s.p has a DATA DIRECTORY, which moving a table between databases loses"
+                        "\n  s.i has a DATA DIRECTORY, which moving a table between databases loses"
                         "\n  s.q: column id takes its default from a sequence, and an archive of format 1"
                         " does not hold it");
 }
