@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define TABLES_MAX 4
+#define TABLES_MAX 8
 
 struct archive {
     struct manifest manifest;
