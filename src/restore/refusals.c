@@ -14,12 +14,15 @@ void refusals_begin(struct refusals *r)
 
 static bool is_said(struct refusals *r, const char *line)
 {
-    const char *text = buf_cstr(&r->text);
     size_t n = strlen(line);
-    while ((text = strstr(text, "\n  "))) {
-        text += 3;
-        if (strncmp(text, line, n) == 0 && (text[n] == '\0' || text[n] == '\n'))
+    const char *text = buf_cstr(&r->text), *end = text + r->text.len;
+    while (end - text >= 3) { /* a name may hold line feeds too */
+        text += strlen("\n  ");
+        const char *next = memchr(text, '\n', (size_t)(end - text));
+        next = next ? next : end;
+        if ((size_t)(next - text) == n && memcmp(text, line, n) == 0)
             return true;
+        text = next;
     }
     return false;
 }

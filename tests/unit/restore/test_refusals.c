@@ -29,6 +29,21 @@ static void all_reasons_come_at_once(void **state)
     assert_int_equal(r.count, 3);
 }
 
+static void names_may_hold_line_feeds(void **state)
+{
+    (void)state;
+    struct refusals r;
+    struct err err;
+    refusals_begin(&r);
+    for (int i = 0; i < 2; i++) {
+        refuse(&r, "%s", "x\ny");
+        refuse(&r, "%s", "x\n");
+        refuse(&r, "%s", "z");
+    }
+    assert_true(r.count >= 3);
+    assert_err(refusals_end(&r, "undo", &err), ERR_REFUSED, &err);
+}
+
 static void long_reasons_do_not_burst(void **state)
 {
     (void)state;
@@ -49,6 +64,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_reason_is_no_refusal),
         cmocka_unit_test(all_reasons_come_at_once),
+        cmocka_unit_test(names_may_hold_line_feeds),
         cmocka_unit_test(long_reasons_do_not_burst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
