@@ -210,7 +210,7 @@ class Failed(FaultCase):
                 self.assert_told(result)
                 if point in AFTER:
                     self.assertEqual(result.rc, 0, result)
-                    self.assertIn("could not be removed" if point == "swap_finish" else "restore id", result.err)
+                    self.assertIn("could not be removed" if point == "swap_finish" else "to undo this", result.err)
                     self.restore("--resume")
                     self.assertEqual([n for n in ours(self.server) if "stage" in n], [])
 
