@@ -142,9 +142,9 @@ void points_put_instance_time(struct buf *out, const struct point *p)
     const struct point_snapshot *s = &p->snapshot;
     char made[FIGURE_BYTES], likely[FIGURE_BYTES], most[FIGURE_BYTES];
     buf_put(out, "AWS does not tell how long it takes to make an instance of the snapshot");
-    if (s->available_ms > s->requested_ms)
+    if (s->available_ms && s->available_ms >= s->requested_ms) /* both were noted in whole seconds */
         buf_putf(out, ", which took at most %s to make",
-                 figure_duration((uint64_t)(s->available_ms - s->requested_ms) / 1000, made));
+                 figure_duration((uint64_t)(s->available_ms - s->requested_ms) / 1000 + 1, made));
     if (s->gib)
         buf_putf(out, " (storage of %" PRIu64 " GiB)", s->gib);
     if (p->estimate.known)

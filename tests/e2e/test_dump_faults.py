@@ -321,11 +321,10 @@ class Storage(Dumps):
     def test_a_folder_that_cannot_be_used(self):
         file = self.server.folder / "a file"
         file.write_text("x")
-        for args, code in ((("--store", file), 5), (("--store", file / "below"), 5), (("-o", "/proc/one.tar"), 5),
-                           (("-o", self.server.folder / "nowhere" / "one.tar"), 11)):
+        for args in (("--store", file), ("--store", file / "below"), ("-o", "/proc/one.tar"), ("-o", self.server.folder / "nowhere" / "one.tar")):
             with self.subTest(args):
                 result = self.dump(*args)
-                self.assertEqual(result.rc, code, str(result))
+                self.assertEqual(result.rc, 5, str(result))
 
 
 class Workers(Dumps):
