@@ -128,8 +128,10 @@ static enum err_code make_object(struct work *w, struct db_conn *maker, unsigned
         notes.len--;
         log_warn(w->run->log, "%s: the server notes: %s", buf_cstr(&name), buf_cstr(&notes));
     } else if (code == ERR_DB && d->object.broken) {
-        log_warn(w->run->log, "%s is left out, it refers to what is not there: %s", buf_cstr(&name),
-                 err->text);
+        log_warn(
+            w->run->log,
+            "%s is left out, it refers to what is not there: %s; its definition is in `dbsafe_%s`.object",
+            buf_cstr(&name), err->text, w->op->id);
         code = ERR_OK;
     }
     buf_free(&notes);

@@ -43,8 +43,9 @@ static enum err_code look_at_trigger_name(struct planner *p, const struct defini
 
 /* ---- programs, views, events ---- */
 
-/* *broken: the one that is there cannot be selected from, so that no statement makes it again. */
-static enum err_code look_at_view_name(struct planner *p, const struct definition *d, bool *broken,
+/* *broken: why the one that is there cannot be selected from, so that no statement makes it again; or NULL.
+ */
+static enum err_code look_at_view_name(struct planner *p, const struct definition *d, const char **broken,
                                        struct err *err)
 {
     struct catalog_table *tables;
@@ -54,8 +55,19 @@ static enum err_code look_at_view_name(struct planner *p, const struct definitio
     if (code == ERR_OK && d->text && count && tables[0].kind != CATALOG_VIEW)
         refuse(p->refusals, "view %s.%s cannot come back: a %s of that name is there now", d->object.schema,
                d->object.name, tables[0].kind == CATALOG_TABLE ? "table" : "sequence");
-    *broken = code == ERR_OK && count && tables[0].broken;
+    *broken = code == ERR_OK && count ? tables[0].broken : NULL;
     return code;
+}
+
+/* A restore is planned twice, and tells it the first time. */
+static void warn_of_broken(const struct planner *p, const struct definition *now, const char *broken)
+{
+    if (broken && now->text && (p->options->incoming || p->options->undone))
+        log_warn(
+            p->run->log,
+            "view %s.%s refers to what is not there (%s), and is replaced: undo cannot make it again; its"
+            " definition stays in the journal",
+            now->object.schema, now->object.name, broken);
 }
 
 /* To replace a package drops its body. */
@@ -76,7 +88,7 @@ static enum err_code compare_object(struct planner *p, unsigned i, struct err *e
 {
     const struct definition *d = &p->op->made[i];
     struct definition now;
-    bool broken = false;
+    const char *broken = NULL;
     enum err_code code = ERR_OK;
     if (d->object.kind == OBJECT_VIEW)
         code = look_at_view_name(p, d, &broken, err);
@@ -89,11 +101,12 @@ static enum err_code compare_object(struct planner *p, unsigned i, struct err *e
     }
     if (code != ERR_OK)
         return code;
-    now.object.broken = broken;
+    now.object.broken = broken != NULL;
     if (now.text && d->text && definition_equal(&now, d) && !body_goes(p, i))
         return ERR_OK; /* it binds by name: it stays as it is */
     if (!now.text && !d->text)
         return ERR_OK;
+    warn_of_broken(p, &now, broken);
     swap_plan_keep(p, &now);
     p->makes[i] = !now.text;
     p->drops[i] = !d->text;

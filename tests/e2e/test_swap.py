@@ -277,6 +277,32 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         self.restore()
         self.assertEqual(s.sql("SELECT created FROM information_schema.routines WHERE routine_schema='app' UNION ALL SELECT created FROM information_schema.events WHERE event_schema='app'"), made)
 
+    def test_a_view_that_was_left_broken_is_the_one_thing_that_undo_cannot_make(self):
+        """That is told before it is replaced, and where its definition is; all else comes back."""
+        s = self.server
+        s.load("USE app;\nALTER TABLE t ADD COLUMN c INT;\nALTER VIEW v AS SELECT id, c FROM t;\nALTER TABLE t DROP COLUMN c;\n"
+               "UPDATE t SET v = 'lost';\n")
+        old = everything_in(s, "app")
+        told = "warning: view app.v refers to what is not there.*: undo cannot make it again"
+        for command in ("doctor", "restore"):
+            args = ("--dry-run",) if command == "restore" else ()
+            self.assertRegex(s.dbsafe(command, self.archive, *args).err, told)
+        self.assertEqual(len(re.findall(told, self.restore().err)), 1)
+        self.assertEqual(s.value("SELECT COUNT(*) FROM app.v"), 2)
+        undone = s.dbsafe("undo", "--yes", "--json")
+        self.assertRegex(undone.err, "view app.v is left out, it refers to what is not there: .*; its definition is in ")
+        place = re.search(r"its definition is in (`dbsafe_\w+`\.object)", undone.err)[1]
+        kept = s.value(f"SELECT definition FROM {place} WHERE side = 'made' AND target_name = 'v'")
+        self.assertIn(b"`c`", kept)
+        wrong = differences(old, everything_in(s, "app"))
+        self.assertTrue(wrong)
+        self.assertEqual([w for w in wrong if "app v:" not in w and "app w:" not in w and not re.search("TABLE_NAME=[vw]'", w)], [])
+        # with what it refers to back in place, by that definition
+        s.load("USE app;\nALTER TABLE t ADD COLUMN c INT;\n")
+        s.sql(kept.decode().replace("CREATE ", "CREATE OR REPLACE ", 1), schema="app")
+        s.load("USE app;\nALTER TABLE t DROP COLUMN c;\n")
+        self.assertEqual(differences(old, everything_in(s, "app")), [])
+
     def test_grants_on_programs_stay(self):
         s = self.server
         s.sql("CREATE OR REPLACE USER caller@localhost")
