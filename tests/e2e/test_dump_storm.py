@@ -177,7 +177,7 @@ class DdlStorm(TestCase):
 
     def test_of_names(self):
         """Definitions stay equal, only the tables behind the names change."""
-        self.storm(["rename", "exchange", "made anew", "truncate"], pause=0.05, at_least=1)
+        self.storm(["rename", "exchange", "made anew", "truncate"], pause=0.15, at_least=1)
 
     def test_of_names_for_an_account_that_sees_little(self):
-        self.storm(["rename", "exchange", "made anew", "truncate"], pause=0.05, account=self.weak, at_least=1)
+        self.storm(["rename", "exchange", "made anew", "truncate"], pause=0.15, account=self.weak, at_least=1)
