@@ -6,6 +6,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Each thread and each member that waits has one of these in memory twice. */
+#define CHUNK_BYTES       ((size_t)16 << 20)
+#define SMALL_CHUNK_BYTES ((size_t)8 << 20)
+#define FEW_THREADS       2
+
+static size_t chunk_bytes(const struct options *o)
+{
+    size_t given = (size_t)options_number(o, OPTION_CHUNK_SIZE);
+    return given ? given : settings_threads(o) > FEW_THREADS ? SMALL_CHUNK_BYTES : CHUNK_BYTES;
+}
+
 struct dump_options dump_settings_read(const struct options *o)
 {
     static const struct {
@@ -15,7 +26,7 @@ struct dump_options dump_settings_read(const struct options *o)
     struct dump_options d = {
         .threads = settings_threads(o),
         .compress_level = (int)options_number(o, OPTION_COMPRESS_LEVEL),
-        .chunk_bytes = (size_t)options_number(o, OPTION_CHUNK_SIZE),
+        .chunk_bytes = chunk_bytes(o),
         .consistency = options_text(o, OPTION_CONSISTENCY),
         .allow_inconsistent = options_flag(o, OPTION_ALLOW_INCONSISTENT),
         .max_rate = options_number(o, OPTION_MAX_RATE),
