@@ -93,7 +93,7 @@ static void argument_environment_profile_file_default(void **state)
     assert_int_equal(options_number(f->options, OPTION_COMPRESS_LEVEL), 4);
     assert_int_equal(options_number(f->options, OPTION_LOCK_TIMEOUT), 3);
     assert_int_equal(options_number(f->options, OPTION_CONNECT_TIMEOUT), 2);
-    assert_int_equal(options_number(f->options, OPTION_CHUNK_SIZE), 16 << 20);
+    assert_int_equal(options_number(f->options, OPTION_UPLOADERS), 4);
 }
 
 static void names_file_line_and_key(void **state)
