@@ -124,7 +124,13 @@ enum err_code keeper_folder(struct keeper *k, const char *parent, const char *na
                             const struct keeper_account *account, struct err *err)
 {
     struct keeper_reply reply;
-    const struct keeper_request request = {.kind = KEEPER_MAKE_FOLDER, .text_count = 2, .account = *account};
+    struct keeper_request request;
+    memset(&request, 0, sizeof request); /* it is sent as it stands in memory, padding too */
+    request.kind = KEEPER_MAKE_FOLDER;
+    request.text_count = 2;
+    request.account.given = account->given;
+    request.account.uid = account->uid;
+    request.account.gid = account->gid;
     k->path = xasprintf("%s/" KEEPER_PREFIX "%s", strcmp(parent, "/") == 0 ? "" : parent, name);
     const char *const texts[] = {parent, k->path};
     return ask(k, &request, texts, k->path, &reply, err);
