@@ -118,13 +118,11 @@ static enum err_code list_entries(struct cli *cli, const struct login *login, st
     enum err_code code = undo_list(cli->run, &login->params, &entries, &count, err);
     if (code == ERR_OK && count == 0)
         code = undo_check_sight(cli->run, &login->params, err);
-    if (code != ERR_OK)
-        return code;
-    if (options_flag(cli->options, OPTION_JSON))
+    if (code == ERR_OK && options_flag(cli->options, OPTION_JSON))
         code = answer_entries(cli, entries, count, err);
-    else if (count == 0)
+    else if (code == ERR_OK && count == 0)
         log_info(cli->run->log, "there is nothing to undo that this account can see");
-    else
+    else if (code == ERR_OK)
         code = print_entries(entries, count, err);
     undo_list_free(entries, count);
     return code;
