@@ -26,10 +26,8 @@ static enum err_code look_into(struct db_conn *c, const struct manifest_table *t
 {
     struct db_rows *rows;
     enum err_code code = db_queryf(c, &rows, err, "SELECT 1 FROM %s LIMIT 1", from);
-    if (code != ERR_OK) {
-        bool said = (code == ERR_DB || code == ERR_DB_RETRY) && db_errno(c) != 0;
-        return said ? rows_table_error(c, t, err) : code;
-    }
+    if (code != ERR_OK)
+        return rows_query_error(c, t, code, err);
     *has_rows = db_row_count(rows) > 0;
     db_rows_free(rows);
     return ERR_OK;

@@ -11,6 +11,7 @@
 #include "db/snapshot.h"
 #include "dump/changes.h"
 #include "dump/plan.h"
+#include "rows/table_error.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -375,12 +376,7 @@ static void record_tables(struct dump *d)
  * for that one would be to wait for ourselves. */
 static enum err_code as_changed(enum err_code code, struct err *err)
 {
-    if (code != ERR_DB_RETRY)
-        return code;
-    err->code = ERR_SNAPSHOT;
-    return err_hint(
-        err,
-        "; another session has it locked, or changes its definition or waits for that (DDL): run it again");
+    return code == ERR_DB_RETRY ? rows_lock_error(err) : code;
 }
 
 static enum err_code take_snapshot(struct dump *d, const struct db_params *db, struct db_conn *control,

@@ -92,14 +92,6 @@ enum err_code rds_begin_rename(struct rds *r, enum rds_kind kind, const char *re
     return rc;
 }
 
-enum err_code rds_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
-                         struct err *err)
-{
-    struct rds_database d;
-    enum err_code rc = rds_begin_rename(r, kind, resource_id, to, err);
-    return rc == ERR_OK ? rds_wait_renamed(r, kind, resource_id, to, &d, err) : rc;
-}
-
 /* ---- delete ---- */
 
 /* One call that begins a deletion; one that is under way already, or over, is as good. */

@@ -8,13 +8,10 @@
 
 #include "rds/rds.h"
 
-/* Gives the instance or cluster with this resource id the name to, and waits until it is available under it.
- * The endpoint's name goes with it (within minutes, as DNS does), and the instance restarts.  Nothing is done
- * when it is called so already.  Errors: ERR_AWS (DBInstanceAlreadyExists when another one has the name),
- * ERR_NOT_FOUND, ERR_TIMEOUT, the token's own. */
-enum err_code rds_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
-                         struct err *err);
-/* The same, but only until RDS has taken it up. */
+/* Asks that the instance or cluster with this resource id gets the name to, until RDS has taken it up;
+ * rds_wait_renamed waits until it is available under it.  The endpoint's name goes with it (within minutes,
+ * as DNS does), and the instance restarts.  Nothing is done when it is called so already.  Errors: ERR_AWS
+ * (DBInstanceAlreadyExists when another one has the name), ERR_NOT_FOUND, ERR_TIMEOUT, the token's own. */
 enum err_code rds_begin_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
                                struct err *err);
 

@@ -158,10 +158,8 @@ struct copies {
 static enum err_code add_copy(void *arg, const struct store_entry *entry, struct err *err)
 {
     struct copies *c = arg;
-    size_t n = strlen(entry->name), suffix = strlen(ARCHIVE_SUFFIX);
     (void)err;
-    if (strncmp(entry->name, c->prefix, strlen(c->prefix)) == 0 && n > suffix &&
-        strcmp(entry->name + n - suffix, ARCHIVE_SUFFIX) == 0) {
+    if (strncmp(entry->name, c->prefix, strlen(c->prefix)) == 0 && archive_name_has_suffix(entry->name)) {
         c->names = xreallocarray(c->names, c->count + 1, sizeof *c->names);
         c->names[c->count++] = xstrdup(entry->name);
     }

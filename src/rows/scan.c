@@ -57,14 +57,6 @@ struct worker {
     uint64_t range_rows, range_bytes;
 };
 
-/* For a statement that db_query has already described, without the table. */
-static enum err_code query_error(struct worker *w, const struct scan_table *t, enum err_code code,
-                                 struct err *err)
-{
-    bool said = (code == ERR_DB || code == ERR_DB_RETRY) && db_errno(w->conn) != 0;
-    return said ? rows_table_error(w->conn, t->table, err) : code;
-}
-
 /* ---- the queue of ranges ---- */
 
 static void push_range_locked(struct scan *s, struct range *r)
@@ -401,7 +393,7 @@ static enum err_code share_range(struct worker *w, struct range *r, struct err *
     struct range *upper;
     enum err_code code = range_split(w->conn, t->table, t->from, r, split_rows(w, t), &upper, err);
     if (code != ERR_OK)
-        return query_error(w, t, code, err);
+        return rows_query_error(w->conn, t->table, code, err);
     if (upper) {
         lock_take(s->lock);
         push_range_locked(s, upper);
@@ -447,7 +439,7 @@ static enum err_code count_table(struct worker *w, struct scan_table *t, struct 
     enum err_code code = db_queryf(w->conn, &rows, err, "SELECT COUNT(*) FROM %s%s", t->from,
                                    t->table->system_versioned ? " FOR SYSTEM_TIME ALL" : "");
     if (code != ERR_OK)
-        return query_error(w, t, code, err);
+        return rows_query_error(w->conn, t->table, code, err);
     const char *const *row = db_row(rows);
     uint64_t counted = row && row[0] ? strtoull(row[0], NULL, 10) : 0;
     db_rows_free(rows);

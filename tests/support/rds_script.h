@@ -9,6 +9,7 @@
 #include "support/test.h"
 
 #include "core/mem.h"
+#include "rds/instance.h"
 #include "rds/rds.h"
 
 #include <string.h>
@@ -192,6 +193,15 @@ static inline void script_snapshot(struct rds_script *s, const char *action, con
                   "<DBSnapshotArn>arn:snap</DBSnapshotArn><SnapshotType>manual</SnapshotType><Status>%s</Status>"
                   "<PercentProgress>%u</PercentProgress>%s%s",
                   open, status, percent, more, close);
+}
+
+/* A rename from its beginning to its end. */
+static inline enum err_code rds_rename(struct rds *r, enum rds_kind kind, const char *resource_id, const char *to,
+                                       struct err *err)
+{
+    struct rds_database d;
+    enum err_code rc = rds_begin_rename(r, kind, resource_id, to, err);
+    return rc == ERR_OK ? rds_wait_renamed(r, kind, resource_id, to, &d, err) : rc;
 }
 
 #endif
