@@ -355,6 +355,14 @@ class Again(ByInstance):
         self.assertIn("--to", self.rollback("--via", "instance", "--to", self.new(), check=10).err)
         self.assertIn("--to", self.rollback("--via", "instance", "--to", "fresh", check=10).err)
 
+    def test_another_look_after_a_cutover_tells_what_it_forgets(self):
+        self.point()
+        done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
+        old = done["instance"]["old_name"]
+        told = f"what {self.name} was is called {old}: once this one begins, --cutover back cannot"
+        self.assertIn(told, self.rollback("--via", "instance", "--dry-run").err)
+        self.rollback("--via", "instance", "--cutover", "back", "--dry-run")  # looking has forgotten nothing
+
     def test_a_copy_of_other_tables(self):
         self.point()
         copies = (self.live.store / "points").glob
