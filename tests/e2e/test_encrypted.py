@@ -1,18 +1,16 @@
 """
 Tables with ENCRYPTED=YES come back encrypted, with their key; a server without keys is told beforehand.
 
-MariaDB's plugin that reads keys from a file is not in mariadb-server-core: without it these tests are skipped.
-DBSAFE_PLUGIN_DIR=FOLDER names another place, such as usr/lib/mysql/plugin of an unpacked mariadb-server.
+MariaDB's plugin that reads keys from a file is not in mariadb-server-core: without it, see DBSAFE_PLUGIN_DIR, they are
+skipped.
 """
 
-import os
 import tempfile
 import unittest
 from pathlib import Path
 
-from lib import TestCase, table_digests
+from lib import PLUGINS, TestCase, table_digests
 
-PLUGINS = Path(os.environ.get("DBSAFE_PLUGIN_DIR") or "/usr/lib/mysql/plugin")
 ENCRYPTED = "SELECT name, encryption_scheme, current_key_id FROM information_schema.innodb_tablespaces_encryption" \
             " WHERE name LIKE 'vault/%' AND encryption_scheme = 1 ORDER BY name"
 
@@ -25,8 +23,7 @@ class Encrypted(TestCase):
         cls.addClassCleanup(folder.cleanup)
         keys = Path(folder.name) / "keys"
         keys.write_text("1;" + "ab" * 32 + "\n7;" + "cd" * 32 + "\n")
-        cls.server = cls.use_server(extra=[f"--plugin-dir={PLUGINS}", "--plugin-load-add=file_key_management",
-                                           f"--file-key-management-filename={keys}"])
+        cls.server = cls.use_server(extra=["--plugin-load-add=file_key_management", f"--file-key-management-filename={keys}"])
         cls.server.load("CREATE DATABASE vault;\nUSE vault;\n"
                         "CREATE TABLE one (id INT PRIMARY KEY, t TEXT) ENGINE=InnoDB ENCRYPTED=YES;\n"
                         "CREATE TABLE seven (id INT PRIMARY KEY, t TEXT, KEY t (t(20))) ENGINE=InnoDB `encrypted`='yes' `ENCRYPTION_KEY_ID`=7;\n"

@@ -18,6 +18,8 @@ from .paths import BUILD, FIXTURES, ROOT, TMP
 
 ROOT_PASSWORD = "harness-root-pw-Zq8x"  # must not appear in any output: see process.inspect
 # Options with which the server tells who holds a metadata lock.
+# Where the server's plugins are; DBSAFE_PLUGIN_DIR names another folder, with more of them.
+PLUGINS = Path(os.environ.get("DBSAFE_PLUGIN_DIR") or "/usr/lib/mysql/plugin")
 LOCKS_SHOWN = ["--performance-schema=1", "--performance-schema-instrument=wait/lock/metadata/sql/mdl=ON"]
 # Commands that open no connection and so take no option file.
 OFFLINE = {"list", "show", "help", "version", "prune", "copy", "keygen", "status", "report", "schedule"}
@@ -96,6 +98,8 @@ class Server:
                 f"--innodb-doublewrite={1 if self._durable else 0}", "--innodb-buffer-pool-dump-at-shutdown=0",
                 "--innodb-buffer-pool-load-at-startup=0", "--aria-pagecache-buffer-size=8M", "--key-buffer-size=8M",
                 "--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci", "--secure-file-priv="]
+        if "DBSAFE_PLUGIN_DIR" in os.environ:
+            argv.append(f"--plugin-dir={PLUGINS}")
         if os.getuid() == 0:
             argv.append("--user=root")
         if self._binlog:
