@@ -41,7 +41,7 @@ const char *flavour_isolation_variable(struct flavour f);
 
 /* Exact text of a FLOAT or DOUBLE column, whatever its display width; %s is the quoted column. */
 const char *flavour_float_format(struct flavour f);
-/* MariaDB reads FOR SYSTEM_TIME ALL and loads history since 10.11. */
+/* Rows of the past can be loaded into system-versioned tables (system_versioning_insert_history). */
 bool flavour_loads_history(struct flavour f);
 
 /* ---- one moment ---- */

@@ -379,10 +379,11 @@ static enum err_code finish_cutover(struct by_instance *b, bool *over, struct er
     if (state == RDS_CUTOVER_DONE && b->journal->finished) {
         *over = b->r->request->then == ROLLBACK_RENAME;
         if (!*over) {
-            log_warn(b->r->run->log,
-                     "names were exchanged by an earlier rollback to this point, and what %s was is called %s:"
-                     " once this one begins, --cutover back cannot exchange them back any more",
-                     c.name, c.old_name);
+            log_warn(
+                b->r->run->log,
+                "names were exchanged by an earlier rollback to this point, and what %s was is called %s:"
+                " once this one begins, --cutover back cannot exchange them back any more",
+                c.name, c.old_name);
             return ERR_OK;
         }
         log_info(b->r->run->log, "%s is the new instance since an earlier run; what it was is called %s",

@@ -97,6 +97,16 @@ static void check_encryption(struct preflight *p, const struct target *t, const 
                      "%s is encrypted (ENCRYPTED=YES), and this server has no plugin with keys for it", user);
 }
 
+/* An older server would date the rows of the past anew. */
+static void check_history(struct preflight *p, const struct target *t, const char *user)
+{
+    if (p->facts.flavour.mariadb && t->table->system_versioned && !flavour_loads_history(p->facts.flavour))
+        findings_add(p->out, FINDING_REFUSAL, "server", NULL,
+                     "%s is system-versioned: its history can be loaded since MariaDB 10.11, and this server "
+                     "is %s",
+                     user, p->facts.version);
+}
+
 static bool has_upper_case(const char *name)
 {
     for (; *name; name++)
@@ -226,6 +236,11 @@ static void check_settings(struct preflight *p)
         findings_add(p->out, FINDING_WARNING, "server", NULL,
                      "the server is read-only: only accounts with a privilege for it may"
                      " write");
+    if (!flavour_has_atomic_rename(p->facts.flavour))
+        findings_add(p->out, FINDING_WARNING, "server", NULL,
+                     "if this server (%s) crashes while the tables are exchanged, some may be exchanged and "
+                     "others not: it is one step since MariaDB 10.6 and MySQL 8.0",
+                     p->facts.version);
     if (sql_mode && strcmp(sql_mode, p->facts.sql_mode) != 0)
         findings_add(p->out, FINDING_NOTE, "server", NULL,
                      "sql_mode was '%s' where the archive was taken and is '%s' here: the restore does not "
@@ -244,6 +259,7 @@ void preflight_server(struct preflight *p)
         check_engine(p, t, user);
         check_plugins(p, t, user);
         check_encryption(p, t, user);
+        check_history(p, t, user);
         check_name(p, t->schema, t->name);
     }
     check_schemas(p);

@@ -286,6 +286,26 @@ static void mariadb_into_mysql(void **state)
     end();
 }
 
+static void older_servers(void **state)
+{
+    (void)state;
+    begin("mariadb-10.11-facts", "MariaDB", "10.11.6-MariaDB-log");
+    add_table("v", "InnoDB", "CREATE TABLE `v` (\n  `a` int\n) ENGINE=InnoDB WITH SYSTEM VERSIONING")
+        ->system_versioned = true;
+    add_table("t", "InnoDB", PLAIN);
+    look();
+    assert_found("", "shop.v is system-versioned");
+    assert_found("", "crashes while the tables are exchanged");
+    fake_db.version = "10.5.23-MariaDB";
+    fake_db_answer("SELECT COLLATION_NAME...", "utf8mb4_unicode_ci\n");
+    look();
+    assert_found("refusal", "shop.v is system-versioned: its history can be loaded since MariaDB 10.11, and "
+                            "this server is 10.5.23-MariaDB");
+    assert_found("", "shop.t is system-versioned");
+    assert_found("warning", "if this server (10.5.23-MariaDB) crashes while the tables are exchanged");
+    end();
+}
+
 static void rights_and_their_grants(void **state)
 {
     (void)state;
@@ -459,6 +479,7 @@ int main(void)
         cmocka_unit_test(collations_can_be_mapped),
         cmocka_unit_test(mysql_into_mariadb),
         cmocka_unit_test(mariadb_into_mysql),
+        cmocka_unit_test(older_servers),
         cmocka_unit_test(rights_and_their_grants),
         cmocka_unit_test(a_database_that_cannot_be_made),
         cmocka_unit_test(sequences_need_rights_too),
