@@ -20,23 +20,20 @@
 
 static enum err_code check_usage(const struct options *o, struct err *err)
 {
-    const char *report = options_text(o, OPTION_REPORT);
+    const char *report = options_text(o, OPTION_REPORT), *cutover = options_text(o, OPTION_CUTOVER);
     bool by_instance = strcmp(options_text(o, OPTION_VIA), "instance") == 0;
     unsigned tables;
     options_items(o, OPTION_COPY_TABLES, &tables);
     if (!options_text(o, OPTION_POINT))
         return err_set(err, ERR_USAGE, "'rollback' needs --point NAME; 'dbsafe point list' shows them");
-    if (!by_instance && (options_text(o, OPTION_CUTOVER) || options_text(o, OPTION_TO) || tables > 0))
+    if (!by_instance && (cutover || options_text(o, OPTION_TO) || tables > 0))
         return err_set(err, ERR_USAGE, "--cutover, --copy-tables and --to go with --via instance");
-    if (options_text(o, OPTION_CUTOVER) && tables > 0)
+    if (cutover && tables > 0)
         return err_set(err, ERR_USAGE,
                        "either --cutover or --copy-tables: the one makes the new instance the live one, the"
                        " other leaves the live one in its place");
-    if (by_instance && options_text(o, OPTION_EXPORT_CHANGES))
-        return err_set(
-            err, ERR_USAGE,
-            "--export-changes goes with --via tables: by an instance the old one stays as it is, or"
-            " 'dbsafe undo' puts the tables back");
+    if (cutover && strcmp(cutover, "back") == 0 && options_text(o, OPTION_EXPORT_CHANGES))
+        return err_set(err, ERR_USAGE, "--cutover back compares no tables: there are no changes to export");
     if (report && access(report, F_OK) == 0)
         return err_set(err, ERR_REFUSED, "%s exists already and is never overwritten", report);
     return ERR_OK;

@@ -249,7 +249,7 @@ static enum err_code use_existing(struct rollback *r, const struct manifest_tabl
     return code;
 }
 
-static enum err_code export_changes(struct rollback *r, struct err *err)
+enum err_code rollback_export_changes(struct rollback *r, struct err *err)
 {
     struct dump_options options = r->request->export_dump;
     struct dump_result dumped;
@@ -357,7 +357,7 @@ static enum err_code by_tables(struct rollback *r, struct err *err)
     if (replaces)
         code = rollback_ask(r, err);
     if (code == ERR_OK && replaces)
-        code = export_changes(r, err);
+        code = rollback_export_changes(r, err);
     return code == ERR_OK ? put_back(r, err) : code;
 }
 

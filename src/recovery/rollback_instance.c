@@ -426,6 +426,8 @@ static enum err_code act(struct by_instance *b, struct err *err)
 {
     enum rollback_then then = b->r->request->then;
     enum err_code code = rollback_ask(b->r, err);
+    if (code == ERR_OK)
+        code = rollback_export_changes(b->r, err);
     if (code != ERR_OK)
         return code;
     b->journal->finished = false;

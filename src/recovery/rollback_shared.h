@@ -25,6 +25,9 @@ enum err_code rollback_open_archive(struct rollback *r, struct err *err);
 /* Compares the live tables with the point: out->changes, tables_changed, strangers, needed. */
 enum err_code rollback_compare(struct rollback *r, struct err *err);
 enum err_code rollback_ask(struct rollback *r, struct err *err);
+/* Writes the point's tables, as they are now, into the file that was asked for, if one was: out->export.  A
+ * file that is there already counts if it holds them; ERR_REFUSED else. */
+enum err_code rollback_export_changes(struct rollback *r, struct err *err);
 /* Whether a restore of the archive of that name, which a dead run did not finish, stands on the server. */
 enum err_code rollback_look_for_pending(const struct run *run, const struct db_params *db,
                                         const char *archive_name, bool *pending, struct err *err);

@@ -355,6 +355,17 @@ class Again(ByInstance):
         self.assertIn("--to", self.rollback("--via", "instance", "--to", self.new(), check=10).err)
         self.assertIn("--to", self.rollback("--via", "instance", "--to", "fresh", check=10).err)
 
+    def test_what_will_be_lost_is_exported(self):
+        self.point()
+        file = self.live.home / "changes.tar"
+        made = self.rollback("--via", "instance", "--cutover", "rename", "--export-changes", file, "--json", fault="fail:rds_cutover_second", check=6)
+        self.assertEqual(made.json["export"]["file"], str(file))
+        again = self.rollback("--via", "instance", "--cutover", "rename", "--export-changes", file, "--json").json
+        self.assertEqual((again["export"]["existed"], again["instance"]["cut_over"]), (True, True))
+        self.live.dbsafe("restore", file, "--into", "changes", "--tables", "glpi_select.chatbot_users")
+        users = "glpi_select", "chatbot_users"
+        self.assertEqual(table_digests(self.live.server(), "changes")["chatbot_users"], self.migrated[users[0]][users[1]])
+
     def test_another_look_after_a_cutover_tells_what_it_forgets(self):
         self.point()
         done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
@@ -407,7 +418,7 @@ class Refused(ByInstance):
         self.live.dbsafe("point", "create", "p2", "glpi_select", "--no-drill")
         self.assertIn("archive alone", self.live.dbsafe("rollback", "--point", "p2", "--yes", "--via", "instance", check=10).err)
         for args in (("--cutover", "rename"), ("--copy-tables", "a.b"), ("--to", "x"),
-                     ("--via", "instance", "--cutover", "rename", "--copy-tables", "a.b"), ("--via", "instance", "--export-changes", "f")):
+                     ("--via", "instance", "--cutover", "rename", "--copy-tables", "a.b"), ("--via", "instance", "--cutover", "back", "--export-changes", "f")):
             self.rollback(*args, check=2)
         self.assertIn("no cut-over", self.rollback("--via", "instance", "--cutover", "back", check=10).err)
         changes = [r.op for r in self.rds.log() if r.op and r.op.startswith(("Restore", "Modify", "Delete"))]
