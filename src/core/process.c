@@ -130,3 +130,19 @@ enum process_life process_life_of(const char *text)
     process_self(&self);
     return process_parse(text, &p) ? process_life("/proc", &self, &p) : PROCESS_ELSEWHERE;
 }
+
+enum err_code process_check_over(const char *text, bool take_over, const char *doing, const char *name,
+                                 const char *remedy, struct err *err)
+{
+    enum process_life life = process_life_of(text);
+    char who[PROCESS_TEXT_BYTES];
+    if (life == PROCESS_ALIVE)
+        return err_set(err, ERR_LOCKED, "another run is %s '%s' (%s)", doing, name,
+                       process_describe(text, who));
+    if (life == PROCESS_ELSEWHERE && !take_over)
+        return err_set(err, ERR_LOCKED,
+                       "a run that cannot be seen from here (other host, boot, container or account) was %s "
+                       "'%s' (%s); if it is dead, %s",
+                       doing, name, process_describe(text, who), remedy);
+    return ERR_OK;
+}

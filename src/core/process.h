@@ -9,6 +9,8 @@
 #ifndef DBSAFE_CORE_PROCESS_H
 #define DBSAFE_CORE_PROCESS_H
 
+#include "core/err.h"
+
 #include <stdbool.h>
 
 struct process {
@@ -37,5 +39,9 @@ const char *process_describe(const char *text, char out[PROCESS_TEXT_BYTES]);
 void process_put_self(char out[PROCESS_TEXT_BYTES]);
 /* To this process.  NULL is dead, any other text is elsewhere. */
 enum process_life process_life_of(const char *text);
+/* ERR_LOCKED with the reason while that process works, or, unless take_over, nobody here can tell whether it
+ * does. doing, name: "making the point", "p1"; remedy: "--resume goes on with what it did". */
+enum err_code process_check_over(const char *text, bool take_over, const char *doing, const char *name,
+                                 const char *remedy, struct err *err);
 
 #endif

@@ -63,18 +63,8 @@ enum err_code point_claim_check(const struct run *run, const struct point *p, co
             point_state_text(p->state), created, p->name);
     if (p->state == POINT_COMPLETE)
         return check_expired(run, p, r, err);
-    enum process_life life = process_life_of(p->owner);
-    char who[PROCESS_TEXT_BYTES];
-    if (life == PROCESS_ALIVE)
-        return err_set(err, ERR_LOCKED, "another run is making the point '%s' (%s)", p->name,
-                       process_describe(p->owner, who));
-    if (life == PROCESS_ELSEWHERE && !r->take_over)
-        return err_set(err, ERR_LOCKED,
-                       "a run that cannot be seen from here (other host, boot, container or account) was "
-                       "making the point '%s' (%s); if it is"
-                       " dead, --resume goes on with what it did",
-                       p->name, process_describe(p->owner, who));
-    return ERR_OK;
+    return process_check_over(p->owner, r->take_over, "making the point", p->name,
+                              "--resume goes on with what it did", err);
 }
 
 static const char *const *copy_list(struct arena *arena, const char *const *items, unsigned count)

@@ -52,22 +52,6 @@ static enum err_code check_complete(const struct run *run, const struct point_st
     return code == ERR_OK ? check_last(stores, p, err) : code;
 }
 
-static enum err_code check_unfinished(const struct point *p, bool force, struct err *err)
-{
-    enum process_life life = process_life_of(p->owner);
-    char who[PROCESS_TEXT_BYTES];
-    if (life == PROCESS_ALIVE)
-        return err_set(err, ERR_LOCKED, "a run is making the point '%s' (%s)", p->name,
-                       process_describe(p->owner, who));
-    if (life == PROCESS_ELSEWHERE && !force)
-        return err_set(err, ERR_LOCKED,
-                       "a run that cannot be seen from here (other host, boot, container or account) was "
-                       "making the point '%s' (%s); if it is"
-                       " dead, --force deletes it",
-                       p->name, process_describe(p->owner, who));
-    return ERR_OK;
-}
-
 /* An archive can be taken again, what else the snapshot holds cannot: it is protected as every snapshot is,
  * whatever state the point is in. */
 static enum err_code check_snapshot(const struct point *p, struct recovery_snapshots *s, struct err *err)
@@ -88,7 +72,8 @@ static enum err_code check(const struct run *run, const struct point_stores *sto
                        p->snapshot.id);
     enum err_code code = ERR_OK;
     if (p->state == POINT_CREATING)
-        code = check_unfinished(p, options->force, err);
+        code = process_check_over(p->owner, options->force, "making the point", p->name, "--force deletes it",
+                                  err);
     if (options->force || p->state == POINT_DELETING) /* that was decided already */
         return code;
     if (p->state == POINT_COMPLETE)

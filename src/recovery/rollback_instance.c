@@ -32,18 +32,8 @@ enum err_code by_instance_record(struct by_instance *b, const char *fault, struc
 static enum err_code check_owner(const struct by_instance *b, const struct rollback_journal *j,
                                  bool take_over, struct err *err)
 {
-    enum process_life life = *j->owner ? process_life_of(j->owner) : PROCESS_DEAD;
-    char who[PROCESS_TEXT_BYTES];
-    if (life == PROCESS_ALIVE)
-        return err_set(err, ERR_LOCKED, "another run rolls back to '%s' (%s)", b->r->out->point->name,
-                       process_describe(j->owner, who));
-    if (life == PROCESS_ELSEWHERE && !take_over)
-        return err_set(
-            err, ERR_LOCKED,
-            "a run that cannot be seen from here (other host, boot, container or account) rolled back to '%s'"
-            " (%s); if it is dead, --resume goes on with what it did",
-            b->r->out->point->name, process_describe(j->owner, who));
-    return ERR_OK;
+    return process_check_over(*j->owner ? j->owner : NULL, take_over, "rolling back to",
+                              b->r->out->point->name, "--resume goes on with what it did", err);
 }
 
 static enum err_code read_journal(struct by_instance *b, bool *there, struct err *err)
