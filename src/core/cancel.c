@@ -76,6 +76,12 @@ enum err_code cancel_check(struct cancel *c, struct err *err)
     return cancel_fired(c) ? err_copy(err, &c->why) : ERR_OK;
 }
 
+enum err_code cancel_mark(struct cancel *c, struct err *err)
+{
+    enum err_code fired = cancel_check(c, NULL);
+    return fired == ERR_SIGINT || fired == ERR_SIGTERM ? err_recode(err, fired) : err->code;
+}
+
 void cancel_add_hook(struct cancel *c, struct cancel_hook *hook)
 {
     if (c == NULL)

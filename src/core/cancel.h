@@ -32,6 +32,9 @@ void cancel_fire(struct cancel *c, const struct err *why);
 bool cancel_fired(const struct cancel *c); /* an atomic load; false for NULL */
 /* ERR_OK, or the error the token was fired with (copied to err).  c may be NULL: ERR_OK. */
 enum err_code cancel_check(struct cancel *c, struct err *err);
+/* Of an error whose words count even behind a signal: it gets the signal's code where one fired the token,
+ * and keeps its text.  Gives err->code. */
+enum err_code cancel_mark(struct cancel *c, struct err *err);
 
 /* Adds a hook; when the token has fired already the hook is run at once.  c may be NULL. */
 void cancel_add_hook(struct cancel *c, struct cancel_hook *hook);

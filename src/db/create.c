@@ -262,21 +262,50 @@ static bool find(struct scanner *s, const char *kind, struct create_head *h)
     return strcmp(kind, "event") != 0 || take_event(s, h);
 }
 
+static struct scanner scan(const char *text, size_t bytes, const char *charset, const char *sql_mode)
+{
+    return (struct scanner){.text = text,
+                            .end = text + bytes,
+                            .at = text,
+                            .charset = charset,
+                            .ansi_quotes = has_mode(sql_mode, "ANSI_QUOTES"),
+                            .backslash = !has_mode(sql_mode, "NO_BACKSLASH_ESCAPES")};
+}
+
 enum err_code create_find(const char *kind, const char *text, size_t bytes, const char *charset,
                           const char *sql_mode, struct create_head *out, struct err *err)
 {
-    struct scanner s = {.text = text,
-                        .end = text + bytes,
-                        .at = text,
-                        .charset = charset,
-                        .ansi_quotes = has_mode(sql_mode, "ANSI_QUOTES"),
-                        .backslash = !has_mode(sql_mode, "NO_BACKSLASH_ESCAPES")};
+    struct scanner s = scan(text, bytes, charset, sql_mode);
     *out = (struct create_head){.ansi_quotes = s.ansi_quotes};
     if (find(&s, kind, out))
         return ERR_OK;
     return err_set(err, ERR_DB,
                    "read the definition of a %s: it has not the form in which servers print it: %.*s", kind,
                    (int)(bytes < 200 ? bytes : 200), text);
+}
+
+bool create_names_schema(const char *text, size_t bytes, const char *charset, const char *sql_mode,
+                         const char *schema)
+{
+    struct scanner s = scan(text, bytes, charset, sql_mode);
+    size_t n = strlen(schema);
+    next(&s);
+    while (s.kind != TOKEN_END) {
+        size_t quote = s.kind == TOKEN_NAME;
+        bool same = is_name(&s) && s.bytes == n + 2 * quote && strncasecmp(s.start + quote, schema, n) == 0;
+        next(&s);
+        if (same && is(&s, "."))
+            return true;
+    }
+    return false;
+}
+
+bool create_is_qualified(const char *name, size_t bytes, const char *charset, const char *sql_mode)
+{
+    struct scanner s = scan(name, bytes, charset, sql_mode);
+    next(&s);
+    next(&s);
+    return is(&s, ".");
 }
 
 static int by_place(const void *a, const void *b)

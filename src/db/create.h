@@ -44,6 +44,13 @@ struct create_change {
 enum err_code create_rewrite(const char *text, size_t bytes, const struct create_change *changes,
                              unsigned count, struct buf *out, struct err *err);
 
+/* Whether the statement, its body included, names that database: the name with a dot behind it, outside of
+ * texts and comments. */
+bool create_names_schema(const char *text, size_t bytes, const char *charset, const char *sql_mode,
+                         const char *schema);
+/* Whether a name in a statement stands with its database. */
+bool create_is_qualified(const char *name, size_t bytes, const char *charset, const char *sql_mode);
+
 /* What becomes of definers. */
 enum definer_choice { DEFINER_KEEP, DEFINER_CURRENT, DEFINER_ACCOUNT };
 struct definer_rule {

@@ -55,41 +55,58 @@ static enum err_code adapt_key(struct targets *t, unsigned i, unsigned item, str
 
 /* ---- sequences ---- */
 
-/* Replaces a piece of a definition wherever it stands outside of texts. */
-static const char *replace(struct arena *arena, const char *text, const char *from, const char *to)
+/* Behind what is quoted at p. */
+static const char *skip_quoted(const char *p)
 {
-    struct buf out;
-    size_t n = strlen(from);
-    bool quoted = false;
-    buf_init(&out, TEXT_MAX_BYTES);
-    for (const char *p = text; *p;) {
-        if (!quoted && strncmp(p, from, n) == 0) {
-            buf_put(&out, to);
-            p += n;
-            continue;
-        }
-        if (*p == '\\' && quoted && p[1]) /* inside of a text the next byte means nothing */
-            buf_putn(&out, p++, 1);
-        else if (*p == '\'')
-            quoted = !quoted; /* '' ends it and begins it again */
-        buf_putn(&out, p++, 1);
-    }
-    const char *copy = arena_strdup(arena, buf_cstr(&out));
-    buf_free(&out);
-    return copy;
+    char quote = *p++;
+    for (; *p && (*p != quote || p[1] == quote); p++)
+        if (*p == quote || (*p == '\\' && quote == '\'' && p[1]))
+            p++;
+    return *p ? p + 1 : p;
 }
 
-/* "`shop`.`numbers`" */
-/* The server stores the sequence of a default with its schema. */
-static void adapt_defaults(struct targets *t, struct target *target, struct ddl_item *d)
+/* Whether `a`.`b` stands at p, whole: "`a`.`b``c`" begins in the same way. */
+static bool is_pair(const char *p, const char *pair)
 {
-    for (unsigned i = 0; i < target->table->sequence_count; i++) {
-        const struct manifest_name *s = &target->table->sequences[i];
+    size_t n = strlen(pair);
+    return strncmp(p, pair, n) == 0 && p[n] != '`';
+}
+
+/* A sequence of the table whose name stands at p, and comes back in another database; -1. */
+static int moved_sequence(const struct targets *t, const struct manifest_table *table, const char *p)
+{
+    for (unsigned i = 0; i < table->sequence_count; i++) {
+        const struct manifest_name *s = &table->sequences[i];
         const char *mapped = targets_map(t, s->schema);
-        if (mapped && strcmp(mapped, s->schema) != 0)
-            d->text = replace(t->arena, d->text, db_quoted_pair(t->arena, s->schema, s->name),
-                              db_quoted_pair(t->arena, mapped, s->name));
+        if (mapped && strcmp(mapped, s->schema) != 0 &&
+            is_pair(p, db_quoted_pair(t->arena, s->schema, s->name)))
+            return (int)i;
     }
+    return -1;
+}
+
+/* The server stores the sequence of a default with its schema. */
+static void adapt_defaults(struct targets *t, const struct manifest_table *table, struct ddl_item *d)
+{
+    struct buf out;
+    bool changed = false;
+    buf_init(&out, TEXT_MAX_BYTES);
+    for (const char *p = d->text; *p;) {
+        const char *next = *p == '`' || *p == '\'' ? skip_quoted(p) : p + 1;
+        int found = *p == '`' ? moved_sequence(t, table, p) : -1;
+        if (found >= 0) {
+            const struct manifest_name *s = &table->sequences[found];
+            db_quote_pair(&out, targets_map(t, s->schema), s->name);
+            next = p + strlen(db_quoted_pair(t->arena, s->schema, s->name));
+            changed = true;
+        } else {
+            buf_putn(&out, p, (size_t)(next - p));
+        }
+        p = next;
+    }
+    if (changed)
+        d->text = arena_strdup(t->arena, buf_cstr(&out));
+    buf_free(&out);
 }
 
 /* ---- the whole ---- */
@@ -168,7 +185,7 @@ enum err_code adapt_definitions(struct targets *t, struct operation *op, const s
             if (target->ddl.items[k].kind == DDL_FOREIGN)
                 code = adapt_key(t, i, k, op, err);
             else if (target->ddl.items[k].kind == DDL_COLUMN)
-                adapt_defaults(t, target, &target->ddl.items[k]);
+                adapt_defaults(t, target->table, &target->ddl.items[k]);
         target->staged_sha256 = t->mapped.count || is_changed(target, before) ? digest_staged(t, target)
                                                                               : target->table->ddl_sha256;
         free(before);

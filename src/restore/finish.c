@@ -139,8 +139,7 @@ enum err_code finish_tables(const struct run *run, const struct db_params *param
     for (unsigned i = 0; i < threads; i++)
         loader_close(workers[i].loader);
     free(workers);
-    if (code == ERR_OK)
-        code = joined;
+    code = joined != ERR_OK ? joined : code;
     return code == ERR_OK ? check_definitions(run, control, in, t, err) : code;
 }
 
@@ -167,8 +166,9 @@ static enum err_code compare_tables(const struct scan_table *read, unsigned coun
     return code;
 }
 
-enum err_code finish_verify(const struct run *run, const struct db_params *params, const struct targets *t,
-                            unsigned threads, struct err *err)
+enum err_code finish_verify(const struct run *run, const struct db_params *params, struct db_conn *control,
+                            const struct operation *op, const struct targets *t, unsigned threads,
+                            struct err *err)
 {
     struct scan_table *read = xcalloc(t->count + 1, sizeof *read);
     struct db_conn **conns = xcalloc(threads, sizeof *conns);
@@ -181,6 +181,8 @@ enum err_code finish_verify(const struct run *run, const struct db_params *param
     enum err_code code = fault_point("stage_verify", ERR_DIFFERS, err);
     for (unsigned i = 0; code == ERR_OK && i < threads; i++) {
         code = db_connect(params, run->cancel, &conns[i], err);
+        if (code == ERR_OK)
+            code = owner_add_connection(control, op, db_id(conns[i]), err);
         if (code == ERR_OK)
             code = session_for_reading(conns[i], err);
     }

@@ -14,7 +14,8 @@ enum err_code finish_tables(const struct run *run, const struct db_params *param
                             unsigned threads, struct err *err);
 /* Re-reads every staging table and compares row counts and content checksums; ERR_DIFFERS names the tables.
  */
-enum err_code finish_verify(const struct run *run, const struct db_params *params, const struct targets *t,
-                            unsigned threads, struct err *err);
+enum err_code finish_verify(const struct run *run, const struct db_params *params, struct db_conn *control,
+                            const struct operation *op, const struct targets *t, unsigned threads,
+                            struct err *err);
 
 #endif

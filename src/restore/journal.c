@@ -117,6 +117,9 @@ enum err_code journal_create(struct db_conn *c, const struct operation *op, stru
     bool got;
     enum err_code code = owner_lock_journal(c, op->id, &got, err);
     char sql[1024];
+    if (code == ERR_OK && !got)
+        code =
+            err_set(err, ERR_LOCKED, "write the journal `dbsafe_%s`: another session holds its lock", op->id);
     for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the formats stand right above */

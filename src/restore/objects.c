@@ -22,70 +22,12 @@ struct choosing {
     const char *new_definer; /* "app@%"; NULL */
 };
 
-/* ---- names in texts ---- */
+/* ---- one object ---- */
 
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '$' || (unsigned char)c >= 0x80;
-}
-
-/* The end of what is quoted at p. */
-static const char *skip_quoted(const char *charset, const char *p, const char *end, bool escapes)
-{
-    char quote = *p++;
-    while (p < end && *p != quote) {
-        if (*p == '\\' && escapes && p + 1 < end)
-            p++;
-        p += charset_step(charset, p, end);
-    }
-    return p < end ? p + 1 : end;
-}
-
-/* "shop" or "`shop`" with a dot behind it, outside of texts and comments: a reference to that database. */
-static bool names_schema(const struct definition *d, const char *schema)
-{
-    const char *p = d->text, *end = d->text + d->bytes, *charset = d->object.charset;
-    size_t n = strlen(schema);
-    while (p < end) {
-        const char *start = p, *name = p;
-        size_t bytes;
-        if (p + 1 < end && p[0] == '/' && p[1] == '*') {
-            const char *close = memmem(p, (size_t)(end - p), "*/", 2);
-            p = close ? close + 2 : end;
-            continue;
-        }
-        if (*p == '\'' || *p == '"' || *p == '`') {
-            p = skip_quoted(charset, p, end, *p != '`');
-            name = start + 1;
-            bytes = p > name ? (size_t)(p - name - 1) : 0;
-        } else if (is_word(*p)) {
-            while (p < end && is_word(*p))
-                p += charset_step(charset, p, end);
-            bytes = (size_t)(p - name);
-        } else {
-            p += charset_step(charset, p, end);
-            continue;
-        }
-        const char *next = p + strspn(p, " ");
-        if (*start != '\'' && bytes == n && strncasecmp(name, schema, n) == 0 && next < end && *next == '.')
-            return true;
-    }
-    return false;
-}
-
-/* Whether a name in a head stands with its database. */
 static bool is_qualified(const struct definition *d, struct create_piece piece)
 {
-    const char *p = d->text + piece.at, *end = p + piece.bytes;
-    if (p < end && (*p == '`' || *p == '"'))
-        p = skip_quoted(d->object.charset, p, end, false);
-    while (p < end && *p != '.')
-        p += charset_step(d->object.charset, p, end);
-    return p < end;
+    return create_is_qualified(d->text + piece.at, piece.bytes, d->object.charset, d->object.sql_mode);
 }
-
-/* ---- one object ---- */
 
 /* A name in quotes, in the character set of the text. */
 static enum err_code put_name(struct choosing *k, const struct definition *d, const char *name,
@@ -146,7 +88,8 @@ static const char *named_original(const struct choosing *k, const struct definit
 {
     const struct targets *t = k->targets;
     for (unsigned i = 0; i < t->schema_count; i++)
-        if (strcmp(t->schemas[i], t->originals[i]) != 0 && names_schema(d, t->originals[i]))
+        if (strcmp(t->schemas[i], t->originals[i]) != 0 &&
+            create_names_schema(d->text, d->bytes, d->object.charset, d->object.sql_mode, t->originals[i]))
             return t->originals[i];
     return NULL;
 }

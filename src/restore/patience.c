@@ -130,7 +130,7 @@ static enum err_code wait_on(struct patience *p, const char *what, struct buf *b
         return err_set(err, ERR_TIMEOUT, "%s: others kept their locks for %u s; in the way: %s", what,
                        p->timeout_s, buf_cstr(blockers));
     enum err_code code =
-        clock_backoff((int)(p->kill_blockers ? BACKOFF_FIRST_MS : p->pause_ms), p->run->cancel, err);
+        clock_backoff((int)(p->kill_blockers ? BACKOFF_FIRST_MS : p->pause_ms), p->cancel, err);
     p->pause_ms = p->pause_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : p->pause_ms * 2;
     return code;
 }

@@ -16,6 +16,7 @@ struct patience {
     const struct run *run;
     const struct operation *op;
     struct db_conn *control; /* asks who is in the way */
+    struct cancel *cancel;   /* ends the waiting; NULL: only time does */
     unsigned timeout_s;      /* of all tries together */
     bool kill_blockers;
     /* its own: */

@@ -2,6 +2,7 @@
 
 #include "core/fault.h"
 #include "db/catalog.h"
+#include "db/session.h"
 #include "restore/adapt.h"
 #include "restore/finish.h"
 #include "restore/journal.h"
@@ -390,7 +391,7 @@ static enum err_code fill(struct restore *r, struct err *err)
     if (code == ERR_OK)
         code = finish_tables(r->run, r->params, r->control, &r->op, &r->input, &r->targets, o->threads, err);
     if (code == ERR_OK && o->verify)
-        code = finish_verify(r->run, r->params, &r->targets, o->threads, err);
+        code = finish_verify(r->run, r->params, r->control, &r->op, &r->targets, o->threads, err);
     if (code == ERR_OK)
         code = take_end(r, err);
     if (code != ERR_OK)
@@ -475,6 +476,8 @@ enum err_code restore_run(const struct run *run, const struct db_params *db, str
     progress_phase(run->progress, "reading the archive", 0);
     bool finished = false;
     enum err_code code = db_connect(db, run->cancel, &r.control, err);
+    if (code == ERR_OK)
+        code = session_lock_wait(r.control, LOCK_WAIT_S, err);
     if (code == ERR_OK)
         code = resume_look(&r, &finished, result, err);
     if (code == ERR_OK && !finished)

@@ -122,7 +122,9 @@ static enum err_code explain_unfinished(const struct restore *r, const struct op
 {
     err_wrap(err, "restore %s is swapped, but not all that is behind the swap is done", op->id);
     err_hint(err, "; %s goes on there", restoring_go_on(r));
-    return op->drop_old ? err->code : err_hint(err, ", `dbsafe undo %s` puts everything back", op->id);
+    if (!op->drop_old)
+        err_hint(err, ", `dbsafe undo %s` puts everything back", op->id);
+    return cancel_mark(r->run->cancel, err);
 }
 
 /* The last of all, with a new connection where the first was lost. */
@@ -130,7 +132,7 @@ static enum err_code remove_remains(struct restore *r, struct operation *op, str
 {
     bool only_remains;
     enum err_code code = remove_staging(r, op, &only_remains, err);
-    if (cancel_fired(r->run->cancel) || code == ERR_DB_LOST) {
+    if (code != ERR_OK && (cancel_fired(r->run->cancel) || code == ERR_DB_LOST)) {
         only_remains = false;
         code = restoring_come_back(r, op, err);
         if (code == ERR_OK)

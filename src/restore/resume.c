@@ -100,7 +100,7 @@ static enum err_code verify_again(struct restore *r, struct operation *op, struc
 {
     enum err_code code = find_staging(r, op, err);
     if (code == ERR_OK && r->options->verify)
-        code = finish_verify(r->run, r->params, &r->targets, r->options->threads, err);
+        code = finish_verify(r->run, r->params, r->control, op, &r->targets, r->options->threads, err);
     if (code != ERR_DIFFERS)
         return code;
     struct err late;

@@ -23,6 +23,8 @@
 #define SQL_MAX_BYTES ((size_t)1 << 20)
 /* The guard makes writers of other tables wait: no longer than this, whatever else waits. */
 #define GUARD_MAX_MS 5000
+/* Behind a signal.  ECS gives 30 seconds. */
+#define CANCELLED_TIMEOUT_S 10
 
 void work_begin(struct work *w, const struct run *run, const struct db_params *params,
                 struct db_conn *control, struct operation *op, const struct swap_options *options)
@@ -197,12 +199,17 @@ static enum err_code fault_at(enum step_kind kind, struct err *err)
     return code == ERR_OK ? fault_point(point, ERR_DB, err) : code;
 }
 
+/* What a signal did not end is not put off by the first lock that is held, nor for long. */
 static struct patience patience_of(struct work *w)
 {
+    bool hurries = !w->cancel && cancel_fired(w->run->cancel);
     struct patience p = {.run = w->run,
                          .op = w->op,
                          .control = w->control,
-                         .timeout_s = w->options->lock_timeout_s,
+                         .cancel = w->cancel,
+                         .timeout_s = hurries && w->options->lock_timeout_s > CANCELLED_TIMEOUT_S
+                                          ? CANCELLED_TIMEOUT_S
+                                          : w->options->lock_timeout_s,
                          .kill_blockers = w->options->kill_blockers};
     patience_begin(&p);
     return p;

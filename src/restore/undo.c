@@ -338,7 +338,7 @@ static enum err_code remove_remains(struct undo *u, struct operation *old, struc
 {
     bool only_remains;
     enum err_code code = drop_old(u, old, op, &only_remains, err);
-    if (cancel_fired(u->run->cancel) || code == ERR_DB_LOST) {
+    if (code != ERR_OK && (cancel_fired(u->run->cancel) || code == ERR_DB_LOST)) {
         only_remains = false;
         code = come_back(u, op, err);
         if (code == ERR_OK)
@@ -367,16 +367,19 @@ static enum err_code finish_swapped(struct undo *u, struct operation *old, struc
     if (code == ERR_OK)
         return ERR_OK;
     err_wrap(err, "undo %s is swapped, but not all that is behind the swap is done", op->id);
-    return err_hint(err, "; `dbsafe undo` again goes on there");
+    err_hint(err, "; `dbsafe undo` again goes on there");
+    return cancel_mark(u->run->cancel, err);
+}
+
+static enum err_code begin(struct undo *u, struct operation *op, struct err *err)
+{
+    enum err_code code = owner_identify(u->control, u->arena, op, err);
+    return code == ERR_OK ? journal_create(u->control, op, err) : code;
 }
 
 static enum err_code prepare_swap(struct undo *u, struct operation *op, struct err *err)
 {
-    enum err_code code = owner_identify(u->control, u->arena, op, err);
-    if (code == ERR_OK)
-        code = journal_create(u->control, op, err);
-    if (code == ERR_OK)
-        code = owner_add_connection(u->control, op, db_id(u->control), err);
+    enum err_code code = owner_add_connection(u->control, op, db_id(u->control), err);
     if (code == ERR_OK)
         code = swap_make_schemas(u->control, op, err);
     if (code == ERR_OK)
@@ -398,11 +401,24 @@ static void clear_failed(struct undo *u, struct operation *op)
                  failed.text);
 }
 
+/* One that was not written to its end; if that fails, the next run sweeps it. */
+static void drop_journal(struct undo *u, const struct operation *op)
+{
+    struct err failed;
+    if (reconnect(u, &failed) == ERR_OK)
+        remains_drop(u->control, op, &u->given, &failed);
+}
+
 static enum err_code swap_back(struct undo *u, struct operation *old, struct operation *op, struct err *err)
 {
     const struct swap_options options = swap_options_of(u);
     struct work w;
-    enum err_code code = prepare_swap(u, op, err), late;
+    enum err_code code = begin(u, op, err), late;
+    if (code != ERR_OK) {
+        drop_journal(u, op);
+        return code;
+    }
+    code = prepare_swap(u, op, err);
     work_begin(&w, u->run, u->params, u->control, op, &options);
     if (code == ERR_OK)
         code = steps_swap(&w, err);

@@ -285,6 +285,15 @@ class Interrupted(FaultCase):
                 elif point in ("restore_journalled", "load_read:1"):
                     self.assertNotEqual(result.rc, 0, result)
 
+    def test_behind_the_exchange_where_nothing_is_kept(self):
+        """The journal is gone then: that is the end, not a reason to look for it."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number=number):
+                self.back_to_old()
+                run = self.started("restore", self.archive, "--if-exists", "drop", "--yes", env=fault("stop", "swap_finish"))
+                self.assertEqual(self.interrupt(run, number, "swap_finish").rc, 0)
+                self.assert_nothing_of_ours()
+
     def test_at_any_moment(self):
         random = rng("signals")
         for _ in range(6):

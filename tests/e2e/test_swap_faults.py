@@ -269,6 +269,20 @@ class Interrupted(Case):
                 else:
                     self.assert_new()
 
+    def test_what_fails_behind_the_exchange_is_told(self):
+        """That a signal came, too, must not hide that the tables are exchanged."""
+        self.change()
+        fails = ",".join(f"fail:step_check:{n}" for n in range(1, 5))
+        run = self.started("restore", self.archive, "--include-referencing", env={"DBSAFE_FAULT": f"stop:step_name_triggers,{fails}"})
+        wait_until(run.stopped, what="step_name_triggers")
+        run.signal(signal.SIGINT)
+        run.signal(signal.SIGCONT)
+        result = run.finish()
+        self.assertEqual(result.rc, 130, result)
+        self.assertIn("is swapped, but not all that is behind the swap is done", result.err)
+        self.restore("--resume")
+        self.assert_new()
+
     def test_locks_that_others_hold(self):
         """Before the swap: everything is taken back, and the verified tables are kept.  Behind it: the rest waits for --resume."""
         s = self.server

@@ -252,6 +252,26 @@ static bool promises(const char *text)
     return create_function_promises(text, strlen(text));
 }
 
+static bool names_shop(const char *text, const char *sql_mode)
+{
+    return create_names_schema(text, strlen(text), "utf8mb4", sql_mode, "shop");
+}
+
+static void databases_are_found_where_they_are_named(void **state)
+{
+    (void)state;
+    assert_true(names_shop("CREATE EVENT e DO DELETE FROM shop.x", ""));
+    assert_true(names_shop("CREATE EVENT e DO DELETE FROM `Shop` . `x`", ""));
+    assert_true(names_shop("BEGIN\n-- don't\n# it's\n/* it's */ DELETE FROM shop.x; END", ""));
+    assert_true(names_shop("SELECT 'a\\', shop.x", "NO_BACKSLASH_ESCAPES"));
+    assert_true(names_shop("SELECT \"shop\".x", "ANSI_QUOTES"));
+    assert_false(names_shop("SELECT \"shop\".x", ""));
+    assert_false(names_shop("SELECT 'shop.x', `shop.x`, shops.x, shop, x.shop -- shop.x\n/* shop.x */", ""));
+    assert_false(names_shop("SELECT 'a\\', shop.x'", ""));
+    assert_true(create_is_qualified("`a`.`b`", 7, "utf8mb4", ""));
+    assert_false(create_is_qualified("`a.b`", 5, "utf8mb4", ""));
+}
+
 static void only_a_characteristic_is_a_promise(void **state)
 {
     (void)state;
@@ -274,6 +294,7 @@ int main(void)
         cmocka_unit_test(every_prefix_ends),
         cmocka_unit_test(pieces_are_written_anew_in_any_order),
         cmocka_unit_test(definers_are_kept_or_given),
+        cmocka_unit_test(databases_are_found_where_they_are_named),
         cmocka_unit_test(only_a_characteristic_is_a_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

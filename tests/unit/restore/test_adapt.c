@@ -115,6 +115,31 @@ static void defaults_name_the_live_sequence(void **state)
     assert_string_equal(t.items[0].ddl.items[1].text, "`b` bigint(20) DEFAULT nextval(`far`.`n`)");
 }
 
+/* Quotes within names, databases that change places, and a name that begins like another. */
+static void each_sequence_moves_once(void **state)
+{
+    (void)state;
+    static const struct manifest_name used[] = {{"a", "s"}, {"b", "s"}};
+    struct archive a = {.manifest = {.format = 2}};
+    const char *const pairs[] = {"a", "b", "b", "a"};
+    struct restore_options o = {.into = pairs, .into_count = 2};
+    struct targets t;
+    struct operation op;
+    struct manifest_table *table =
+        add_table(&a, "a", "t", 1,
+                  "CREATE TABLE `t` (\n  `it's` int(11) DEFAULT nextval(`a`.`s`),\n"
+                  "  `x` int(11) DEFAULT (nextval(`b`.`s`) + nextval(`a`.`s`) + nextval(`a`.`s``x`))\n"
+                  ") ENGINE=InnoDB");
+    table->sequences = used;
+    table->sequence_count = 2;
+    add_table(&a, "b", "other", 1, PARENT);
+    struct refusals r = adapt(&a, &o, &t, &op);
+    assert_no_reason(&r);
+    assert_string_equal(t.items[0].ddl.items[0].text, "`it's` int(11) DEFAULT nextval(`b`.`s`)");
+    assert_string_equal(t.items[0].ddl.items[1].text,
+                        "`x` int(11) DEFAULT (nextval(`a`.`s`) + nextval(`b`.`s`) + nextval(`a`.`s``x`))");
+}
+
 static void what_an_archive_cannot_give_back_is_refused(void **state)
 {
     (void)state;
@@ -167,6 +192,7 @@ int main(void)
         cmocka_unit_test(keys_between_schemas_lead_from_staging_to_staging),
         cmocka_unit_test(keys_to_other_tables_are_added_later),
         cmocka_unit_test(defaults_name_the_live_sequence),
+        cmocka_unit_test(each_sequence_moves_once),
         cmocka_unit_test(what_an_archive_cannot_give_back_is_refused),
         cmocka_unit_test(words_in_quotes_refuse_nothing),
     };
