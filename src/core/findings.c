@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX_BYTES ((size_t)1 << 20)
+#define LINE_MAX_BYTES ((size_t)1 << 20)
+/* Of the reasons in an error: its first and last words have their place, too. */
+#define REASONS_MAX_BYTES ((size_t)ERR_TEXT_BYTES - 200)
 
 void findings_free(struct findings *f)
 {
@@ -64,16 +66,29 @@ const char *finding_level_name(enum finding_level level)
 
 enum err_code findings_check(const struct findings *f, const char *what, struct err *err)
 {
-    if (findings_count(f, FINDING_REFUSAL) == 0)
+    struct buf text, line;
+    unsigned left = findings_count(f, FINDING_REFUSAL);
+    if (left == 0)
         return ERR_OK;
-    struct buf text;
-    buf_init(&text, TEXT_MAX_BYTES);
-    for (unsigned i = 0; i < f->count; i++)
-        if (f->items[i].level == FINDING_REFUSAL)
-            buf_addf(&text, NULL, "\n  %s%s%s", f->items[i].text, f->items[i].remedy ? ": " : "",
-                     f->items[i].remedy ? f->items[i].remedy : "");
+    buf_init(&text, ERR_TEXT_BYTES);
+    buf_init(&line, LINE_MAX_BYTES);
+    for (unsigned i = 0; i < f->count; i++) {
+        const struct finding *item = &f->items[i];
+        if (item->level != FINDING_REFUSAL)
+            continue;
+        buf_clear(&line);
+        buf_addf(&line, NULL, "\n  %s%s%s", item->text, item->remedy ? ": " : "",
+                 item->remedy ? item->remedy : "");
+        if (text.len + line.len > REASONS_MAX_BYTES)
+            break;
+        buf_putn(&text, line.data, line.len);
+        left--;
+    }
     enum err_code code =
         err_set(err, ERR_REFUSED, "%s: refused, nothing was changed:%s", what, buf_cstr(&text));
+    if (left)
+        err_hint(err, "\n  and %u more", left);
+    buf_free(&line);
     buf_free(&text);
     return code;
 }

@@ -34,7 +34,8 @@ void findings_add(struct findings *f, enum finding_level level, const char *topi
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
 unsigned findings_count(const struct findings *f, enum finding_level level);
 const char *finding_level_name(enum finding_level level); /* "ok", "note", "warning", "refusal" */
-/* ERR_REFUSED with all refusals as "\n  text: remedy", or ERR_OK when there are none. */
+/* ERR_REFUSED with the refusals as "\n  text: remedy", as many as an error holds and the number of the
+ * others, or ERR_OK when there are none. */
 enum err_code findings_check(const struct findings *f, const char *what, struct err *err);
 
 #endif

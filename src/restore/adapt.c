@@ -146,7 +146,7 @@ static bool is_changed(const struct target *target, const char *const *before)
     return false;
 }
 
-static void check_target(const struct target *target, const struct manifest *m, struct refusals *r)
+static void check_target(const struct target *target, const struct manifest *m, struct findings *r)
 {
     const struct manifest_table *t = target->table;
     unsigned lost = 0;
@@ -173,7 +173,7 @@ static void check_target(const struct target *target, const struct manifest *m, 
 }
 
 enum err_code adapt_definitions(struct targets *t, struct operation *op, const struct manifest *m,
-                                struct refusals *refusals, struct err *err)
+                                struct findings *refusals, struct err *err)
 {
     enum err_code code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < t->count; i++) {

@@ -13,6 +13,6 @@
 /* Changes the targets' ddl, whose staging schemas are known, and adds the KEY_JOIN to op, whose exchanges are
  * those of the targets in order.  What the archive's own definitions rule out is refused. */
 enum err_code adapt_definitions(struct targets *t, struct operation *op, const struct manifest *m,
-                                struct refusals *refusals, struct err *err);
+                                struct findings *refusals, struct err *err);
 
 #endif

@@ -21,7 +21,7 @@ static enum err_code look_at_schemas(struct db_conn *c, struct targets *t, struc
 /* What stands under a name where a table or sequence is to come. */
 static enum err_code look_at(struct db_conn *c, struct targets *t, const char *schema, const char *name,
                              enum catalog_kind wanted, const struct restore_options *options,
-                             struct refusals *r, bool *exists, struct err *err)
+                             struct findings *r, bool *exists, struct err *err)
 {
     struct catalog_table *found;
     unsigned count = 0;
@@ -45,7 +45,7 @@ static bool is_restored(const struct targets *t, const struct manifest_name *seq
 
 /* A default can only name a sequence that comes too or is there. */
 static enum err_code look_for_defaults(struct db_conn *c, struct targets *t, const struct target *item,
-                                       struct refusals *r, struct err *err)
+                                       struct findings *r, struct err *err)
 {
     enum err_code code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < item->table->sequence_count; i++) {
@@ -75,7 +75,7 @@ static void leave_sequences(struct targets *t, const struct restore_options *opt
 }
 
 enum err_code live_look(struct db_conn *c, struct targets *t, const struct restore_options *options,
-                        struct refusals *refusals, struct err *err)
+                        struct findings *refusals, struct err *err)
 {
     struct restore_options others = *options;
     if (options->table_count) /* a sequence that is there is left alone */

@@ -11,6 +11,6 @@
 /* Fills in what exists; refuses views and sequences where tables are to come (and the like), tables that are
  * there with --if-exists fail, and sequences that nothing brings. */
 enum err_code live_look(struct db_conn *c, struct targets *t, const struct restore_options *options,
-                        struct refusals *refusals, struct err *err);
+                        struct findings *refusals, struct err *err);
 
 #endif

@@ -1,21 +1,12 @@
 /*
- * Reasons to refuse, collected so that all are told at once.
+ * Reasons of the live side to refuse a restore or an undo, collected so that all are told at once.
  */
 #ifndef DBSAFE_RESTORE_REFUSALS_H
 #define DBSAFE_RESTORE_REFUSALS_H
 
-#include "core/buf.h"
-#include "core/err.h"
+#include "core/findings.h"
 
-struct refusals {
-    struct buf text; /* "\n  reason" each */
-    unsigned count;
-};
-
-void refusals_begin(struct refusals *r);
-/* The same reason is kept once. */
-void refuse(struct refusals *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* ERR_REFUSED with all reasons, or ERR_OK when there are none; releases r. */
-enum err_code refusals_end(struct refusals *r, const char *what, struct err *err);
+/* Adds a refusal under the topic "live tables"; the same reason is kept once. */
+void refuse(struct findings *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

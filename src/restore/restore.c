@@ -209,12 +209,13 @@ static void tell_tables(struct restore *r)
 /* ---- the stages ---- */
 
 /* Refuses what can be told before anything is loaded. */
-static enum err_code check_early(struct restore *r, struct err *err)
+static enum err_code check_early(struct restore *r, struct findings *found, struct err *err)
 {
     const struct ddl **incoming = arena_calloc(r->arena, r->op.exchange_count + 1, sizeof *incoming);
     const struct swap_plan_options options = {.include_referencing = r->options->include_referencing,
                                               .assume_no_outside_fks = r->options->assume_no_outside_fks,
-                                              .incoming = incoming};
+                                              .incoming = incoming,
+                                              .found = found};
     const struct swap_options swapping = restoring_swap_options(r);
     struct work w;
     struct db_conn *maker;
@@ -228,38 +229,35 @@ static enum err_code check_early(struct restore *r, struct err *err)
     return code;
 }
 
-static enum err_code check_targets(struct restore *r, struct err *err)
+static enum err_code check_targets(struct restore *r, struct findings *found, struct err *err)
 {
-    struct refusals refusals;
-    refusals_begin(&refusals);
-    enum err_code code = live_look(r->control, &r->targets, r->options, &refusals, err);
+    enum err_code code = live_look(r->control, &r->targets, r->options, found, err);
     if (code == ERR_OK)
         code = make_operation(r, err);
-    if (code == ERR_OK)
-        code = adapt_definitions(&r->targets, &r->op, r->input.manifest, &refusals, err);
-    enum err_code refused = refusals_end(&refusals, "restore", code == ERR_OK ? err : NULL);
-    return code != ERR_OK ? code : refused;
+    return code == ERR_OK ? adapt_definitions(&r->targets, &r->op, r->input.manifest, found, err) : code;
 }
 
-static enum err_code check_plan(struct restore *r, struct err *err)
+static enum err_code check_plan(struct restore *r, struct findings *found, struct err *err)
 {
     enum err_code code = objects_choose(r->run, r->control, &r->input, &r->targets, r->options, &r->op, err);
     if (code != ERR_OK)
         return code;
     objects_choose_schemas(r->input.manifest, &r->targets, r->options, &r->op);
-    return check_early(r, err);
+    return check_early(r, found, err);
 }
 
-/* What the archive's objects and the live side say against it: of two refusals all reasons. */
-static enum err_code check_all(struct restore *r, struct err *err)
+/* What the archive's objects and the live side say against it.  Targets that are refused need not make a
+ * plan. */
+static enum err_code check_all(struct restore *r, struct findings *found, struct err *err)
 {
     struct err late;
-    enum err_code code = check_targets(r, err);
-    if (code != ERR_REFUSED)
-        return code == ERR_OK ? check_plan(r, err) : code;
-    if (check_plan(r, &late) == ERR_REFUSED && strchr(late.text, '\n'))
-        err_hint(err, "%s", strchr(late.text, '\n'));
-    return code;
+    enum err_code code = check_targets(r, found, err);
+    if (code != ERR_OK)
+        return code;
+    if (findings_count(found, FINDING_REFUSAL) == 0)
+        return check_plan(r, found, err);
+    check_plan(r, found, &late);
+    return ERR_OK;
 }
 
 /* Looks for all that could stop it later; needs what the targets' own check read of the live side. */
@@ -276,17 +274,6 @@ static enum err_code look_ahead(struct restore *r, struct findings *found, struc
     return preflight_restore(&p, err);
 }
 
-/* Of two refusals all reasons are told. */
-static enum err_code join_refusals(const struct findings *found, enum err_code code, struct err *err)
-{
-    struct err early;
-    if (findings_check(found, "restore", &early) == ERR_OK || (code != ERR_OK && code != ERR_REFUSED))
-        return code;
-    if (code == ERR_REFUSED && strchr(err->text, '\n'))
-        err_hint(&early, "%s", strchr(err->text, '\n'));
-    return err_copy(err, &early);
-}
-
 static enum err_code look_at_all(struct restore *r, struct findings *found, struct err *err)
 {
     enum err_code code = input_open(r->input.src, r->options, &r->input, err);
@@ -294,13 +281,10 @@ static enum err_code look_at_all(struct restore *r, struct findings *found, stru
         code = targets_make(&r->input, r->options, r->arena, &r->targets, err);
     if (code != ERR_OK)
         return code;
-    code = check_all(r, err);
-    struct err asking;
-    if (code != ERR_OK && code != ERR_REFUSED)
-        return code;
-    if (look_ahead(r, found, &asking) != ERR_OK)
-        return err_copy(err, &asking);
-    return code;
+    code = check_all(r, found, err);
+    if (code == ERR_OK)
+        code = look_ahead(r, found, err);
+    return code == ERR_OK ? findings_check(found, "restore", err) : code;
 }
 
 static void tell_findings(struct restore *r, const struct findings *found)
@@ -317,7 +301,6 @@ static enum err_code prepare(struct restore *r, struct err *err)
     const struct restore_options *o = r->options;
     struct findings found = {0};
     enum err_code code = look_at_all(r, &found, err);
-    code = join_refusals(&found, code, err);
     tell_findings(r, &found);
     findings_free(&found);
     if (code == ERR_OK && o->table_count == 0)
@@ -496,11 +479,9 @@ enum err_code restore_preflight(const struct run *run, const struct db_params *d
     enum err_code code = db_connect(db, run->cancel, &r.control, err);
     if (code == ERR_OK)
         code = look_at_all(&r, out, err);
-    if (code == ERR_REFUSED) { /* its reasons are lines */
-        for (char *line = strchr(err->text, '\n'); line; line = strchr(line, '\n')) {
-            line += strspn(line, "\n ");
-            findings_add(out, FINDING_REFUSAL, "live tables", NULL, "%.*s", (int)strcspn(line, "\n"), line);
-        }
+    if (code == ERR_REFUSED) {
+        if (findings_count(out, FINDING_REFUSAL) == 0) /* it came no further than this */
+            findings_add(out, FINDING_REFUSAL, "archive", NULL, "%s", err->text);
         code = ERR_OK;
     }
     input_close(&r.input);

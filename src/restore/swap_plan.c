@@ -117,7 +117,7 @@ static enum err_code make_parts(struct planner *p, struct err *err)
     if (code == ERR_OK)
         code = swap_plan_privileges(p, err);
     /* The longest part comes last, and only when all else allows the swap. */
-    if (code == ERR_OK && p->refusals->count == 0 && !p->options->incoming)
+    if (code == ERR_OK && findings_count(p->refusals, FINDING_REFUSAL) == 0 && !p->options->incoming)
         code = swap_plan_check_rows(p, err);
     if (code == ERR_OK)
         swap_plan_steps(p);
@@ -128,16 +128,15 @@ enum err_code swap_plan_make(const struct run *run, struct db_conn *control, str
                              struct arena *arena, struct operation *op,
                              const struct swap_plan_options *options, struct err *err)
 {
-    struct refusals refusals;
+    struct findings own = {0};
     struct planner p = {.run = run,
                         .control = control,
                         .maker = maker,
                         .arena = arena,
                         .op = op,
                         .options = options,
-                        .refusals = &refusals,
+                        .refusals = options->found ? options->found : &own,
                         .now = definitions_new(maker, arena)};
-    refusals_begin(&refusals);
     p.incoming = xcalloc(op->exchange_count + 1, sizeof *p.incoming);
     p.outgoing = xcalloc(op->exchange_count + 1, sizeof *p.outgoing);
     p.replaces = xcalloc(op->made_count + 1, sizeof *p.replaces);
@@ -145,15 +144,16 @@ enum err_code swap_plan_make(const struct run *run, struct db_conn *control, str
     p.drops = xcalloc(op->made_count + 1, sizeof *p.drops);
     forget(&p);
     enum err_code code = make_parts(&p, err);
-    enum err_code refused =
-        refusals_end(&refusals, op->is_undo ? "undo" : "restore", code == ERR_OK ? err : NULL);
+    if (code == ERR_OK)
+        code = findings_check(&own, op->is_undo ? "undo" : "restore", err);
+    findings_free(&own);
     grants_free(p.grants);
     free(p.incoming);
     free(p.outgoing);
     free(p.replaces);
     free(p.makes);
     free(p.drops);
-    return code != ERR_OK ? code : refused;
+    return code;
 }
 
 void swap_plan_tell(const struct run *run, const struct operation *op)

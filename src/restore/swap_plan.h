@@ -9,6 +9,7 @@
 #define DBSAFE_RESTORE_SWAP_PLAN_H
 
 #include "core/arena.h"
+#include "core/findings.h"
 #include "db/conn.h"
 #include "db/ddl.h"
 #include "restore/operation.h"
@@ -23,6 +24,8 @@ struct swap_plan_options {
      */
     const struct ddl *const *incoming;
     bool changes_nothing; /* a dry run: nothing is tried on the server either */
+    /* Takes the reasons to refuse, which are no error of swap_plan_make then; NULL: they are ERR_REFUSED. */
+    struct findings *found;
 };
 
 /* Fills in what operation.h calls the plan's, in the place of an earlier plan: op->exchanges, op->made,

@@ -278,7 +278,7 @@ enum err_code swap_plan_check_rows(struct planner *p, struct err *err)
             continue;
         if (k->role == KEY_JOIN && !p->options->changes_nothing)
             code = check_fit(p, k, err);
-        if (code == ERR_OK && p->refusals->count == 0)
+        if (code == ERR_OK && findings_count(p->refusals, FINDING_REFUSAL) == 0)
             code = check_rows(p, k, err);
     }
     return code;

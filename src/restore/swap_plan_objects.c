@@ -483,7 +483,7 @@ static void demand_for_exchange(struct planner *p, const struct exchange *x)
 
 enum err_code swap_plan_privileges(struct planner *p, struct err *err)
 {
-    unsigned before = p->refusals->count;
+    unsigned before = findings_count(p->refusals, FINDING_REFUSAL);
     enum err_code code;
     const char *own = own_account(p, err, &code);
     if (code != ERR_OK)
@@ -494,7 +494,8 @@ enum err_code swap_plan_privileges(struct planner *p, struct err *err)
         demand_for_object(p, i, own);
     for (unsigned i = 0; i < p->op->key_count; i++)
         demand_for_key(p, &p->op->keys[i]);
-    if (p->unseen && p->refusals->count == before) /* else its grant is among them */
+    if (p->unseen &&
+        findings_count(p->refusals, FINDING_REFUSAL) == before) /* else its grant is among them */
         refuse(p->refusals, "%s", p->unseen);
     check_definers(p, own);
     code = check_binary_log(p, err);

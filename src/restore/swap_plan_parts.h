@@ -17,7 +17,7 @@ struct planner {
     const struct swap_plan_options *options;
     struct grants *grants;   /* owned by swap_plan_make */
     struct definitions *now; /* what is there */
-    struct refusals *refusals;
+    struct findings *refusals;
     /* by exchange; without items where there is nothing */
     struct ddl *incoming, *outgoing;
     unsigned kept_cap, step_cap;

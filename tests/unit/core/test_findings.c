@@ -2,6 +2,7 @@
 
 #include "core/findings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void nothing_found(void **state)
@@ -37,6 +38,23 @@ static void refusals_are_told_together(void **state)
     findings_free(&f);
 }
 
+static void what_does_not_fit_is_counted(void **state)
+{
+    (void)state;
+    struct findings f = {0};
+    struct err err;
+    for (int i = 0; i < 200; i++)
+        findings_add(&f, FINDING_REFUSAL, "tables", NULL, "reason %03d %0*d", i, 80, 0);
+    assert_err(findings_check(&f, "restore", &err), ERR_REFUSED, &err);
+    unsigned told = 0, more = 0;
+    for (const char *p = err.text; (p = strstr(p, "\n  reason ")); p++, told++)
+        assert_int_equal(strspn(strchr(p + 10, ' ') + 1, "0"), 80); /* whole */
+    assert_int_equal(sscanf(strrchr(err.text, '\n'), "\n  and %u more", &more), 1);
+    assert_int_equal(told + more, 200);
+    assert_true(told > 30);
+    findings_free(&f);
+}
+
 static void levels_have_names(void **state)
 {
     (void)state;
@@ -51,6 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_found),
         cmocka_unit_test(refusals_are_told_together),
+        cmocka_unit_test(what_does_not_fit_is_counted),
         cmocka_unit_test(levels_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

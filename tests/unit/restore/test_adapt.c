@@ -4,24 +4,24 @@
 #include "restore/adapt.h"
 
 /* Adapts an archive whose targets stage in "stage <schema>". */
-static struct refusals adapt(struct archive *a, const struct restore_options *options, struct targets *t,
+static struct findings adapt(struct archive *a, const struct restore_options *options, struct targets *t,
                              struct operation *op)
 {
-    struct refusals r;
+    struct findings r = {0};
     struct err err;
     assert_ok(make(a, options, t, &err), &err);
     for (unsigned i = 0; i < t->count; i++)
         t->items[i].staging_schema = arena_printf(arena, "stage %s", t->items[i].schema);
-    refusals_begin(&r);
     *op = (struct operation){.key_count = 0};
     assert_ok(adapt_definitions(t, op, &a->manifest, &r, &err), &err);
     return r;
 }
 
-static void assert_no_reason(struct refusals *r)
+static void assert_no_reason(struct findings *r)
 {
     struct err err = {.code = ERR_OK, .text = ""};
-    assert_ok(refusals_end(r, "restore", &err), &err);
+    assert_ok(findings_check(r, "restore", &err), &err);
+    findings_free(r);
 }
 
 #define KEY_TO(parent) "CONSTRAINT `f` FOREIGN KEY (`p`) REFERENCES " parent " (`id`) ON DELETE CASCADE"
@@ -39,7 +39,7 @@ static void keys_within_a_schema_stay(void **state)
     struct operation op;
     add_table(&a, "s", "p", 1, PARENT);
     add_table(&a, "s", "c", 1, CHILD("`p`"));
-    struct refusals r = adapt(&a, &o, &t, &op);
+    struct findings r = adapt(&a, &o, &t, &op);
     assert_no_reason(&r);
     assert_int_equal(op.key_count, 0);
     assert_string_equal(t.items[1].ddl.items[2].text, KEY_TO("`p`"));
@@ -56,7 +56,7 @@ static void keys_between_schemas_lead_from_staging_to_staging(void **state)
     struct operation op;
     add_table(&a, "far", "p", 1, PARENT);
     add_table(&a, "s", "c", 1, CHILD("`far`.`p`"));
-    struct refusals r = adapt(&a, &o, &t, &op);
+    struct findings r = adapt(&a, &o, &t, &op);
     assert_no_reason(&r);
     assert_int_equal(op.key_count, 0);
     assert_string_equal(t.items[1].ddl.items[2].text, KEY_TO("`stage far`.`p`"));
@@ -67,7 +67,7 @@ static void assert_joins(struct archive *a, const struct restore_options *o, con
 {
     struct targets t;
     struct operation op;
-    struct refusals r = adapt(a, o, &t, &op);
+    struct findings r = adapt(a, o, &t, &op);
     assert_no_reason(&r);
     assert_true(t.items[0].joins[2]);
     assert_string_not_equal(t.items[0].staged_sha256, "as dumped");
@@ -109,7 +109,7 @@ static void defaults_name_the_live_sequence(void **state)
                   "  `b` bigint(20) DEFAULT nextval(`far`.`n`)\n) ENGINE=InnoDB");
     table->sequences = used;
     table->sequence_count = 2;
-    struct refusals r = adapt(&a, &o, &t, &op);
+    struct findings r = adapt(&a, &o, &t, &op);
     assert_no_reason(&r);
     assert_string_equal(t.items[0].ddl.items[0].text, "`a` bigint(20) DEFAULT nextval(`copy`.`n`)" COMMENT);
     assert_string_equal(t.items[0].ddl.items[1].text, "`b` bigint(20) DEFAULT nextval(`far`.`n`)");
@@ -133,7 +133,7 @@ static void each_sequence_moves_once(void **state)
     table->sequences = used;
     table->sequence_count = 2;
     add_table(&a, "b", "other", 1, PARENT);
-    struct refusals r = adapt(&a, &o, &t, &op);
+    struct findings r = adapt(&a, &o, &t, &op);
     assert_no_reason(&r);
     assert_string_equal(t.items[0].ddl.items[0].text, "`it's` int(11) DEFAULT nextval(`b`.`s`)");
     assert_string_equal(t.items[0].ddl.items[1].text,
@@ -159,8 +159,8 @@ static void what_an_archive_cannot_give_back_is_refused(void **state)
     add_table(&a, "s", "i", 1, "CREATE TABLE `i` (\n  `id` int(11)\n) ENGINE=MyISAM INDEX DIRECTORY='/x/'");
     add_table(&a, "s", "q", 1,
               "CREATE TABLE `q` (\n  `id` int(11) DEFAULT nextval(`s`.`sq`)\n) ENGINE=InnoDB");
-    struct refusals r = adapt(&a, &o, &t, &op);
-    assert_err(refusals_end(&r, "restore", &err), ERR_REFUSED, &err);
+    struct findings r = adapt(&a, &o, &t, &op);
+    assert_err(findings_check(&r, "restore", &err), ERR_REFUSED, &err);
     assert_string_equal(err.text,
                         "restore: refused, nothing was changed:"
                         "\n  s.t had triggers (audit, ...) that the archive does not hold"
@@ -169,6 +169,7 @@ static void what_an_archive_cannot_give_back_is_refused(void **state)
                         "\n  s.i has a DATA DIRECTORY, which moving a table between databases loses"
                         "\n  s.q: column id takes its default from a sequence, and an archive of format 1"
                         " does not hold it");
+    findings_free(&r);
 }
 
 static void words_in_quotes_refuse_nothing(void **state)
@@ -181,7 +182,7 @@ static void words_in_quotes_refuse_nothing(void **state)
     add_table(&a, "s", "t", 1,
               "CREATE TABLE `t` (\n  `n` varchar(40) DEFAULT 'nextval(x)' COMMENT 'FOREIGN KEY (`a`)'\n"
               ") ENGINE=InnoDB COMMENT='DATA DIRECTORY=''/x'''");
-    struct refusals r = adapt(&a, &o, &t, &op);
+    struct findings r = adapt(&a, &o, &t, &op);
     assert_no_reason(&r);
 }
 
