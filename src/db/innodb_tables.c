@@ -35,7 +35,7 @@ enum err_code innodb_tables_identify(struct db_conn *c, struct innodb_table *tab
         " USING utf8mb4), TABLE_ID FROM information_schema.%s WHERE NAME LIKE '%%/%%' ORDER BY NAME",
         flavour_innodb_tables_table(flavour_of(db_version(c))));
     if (code != ERR_OK)
-        return code == ERR_DB ? ERR_OK : code;
+        return code;
     struct innodb_table **sorted = xcalloc(count + 1, sizeof *sorted);
     for (unsigned i = 0; i < count; i++)
         sorted[i] = &tables[i];

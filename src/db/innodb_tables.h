@@ -17,7 +17,8 @@ struct innodb_table {
     uint64_t identity; /* of the numbers of the table and all its partitions; 0: the server did not tell */
 };
 
-/* Fills the identities: all are 0 where the server does not tell, as to accounts without PROCESS. */
+/* Fills the identities: all are 0 where the server does not tell, as to accounts without PROCESS.  ERR_DB: it
+ * has no such list, or that could not be read. */
 enum err_code innodb_tables_identify(struct db_conn *c, struct innodb_table *tables, unsigned count,
                                      struct err *err);
 

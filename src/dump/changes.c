@@ -39,6 +39,9 @@ enum err_code changes_begin(struct changes *x, struct db_conn *c, const struct m
     x->before = list(m, m->arena);
     x->had_rows = arena_calloc(m->arena, m->table_count + 1, sizeof *x->had_rows);
     enum err_code code = innodb_tables_identify(c, x->before, m->table_count, err);
+    x->identified = code == ERR_OK;
+    if (code == ERR_DB || code == ERR_DB_DENIED) /* the account may not, or the server has no such list */
+        code = ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++)
         if (is_unknown(x, m, i))
             code = look_into(c, &m->tables[i], tables[i].from, &x->had_rows[i], err);
@@ -69,7 +72,7 @@ enum err_code changes_check(const struct changes *x, struct db_conn *c, const st
 {
     struct arena *arena = arena_new();
     struct innodb_table *now = list(m, arena);
-    enum err_code code = innodb_tables_identify(c, now, m->table_count, err);
+    enum err_code code = x->identified ? innodb_tables_identify(c, now, m->table_count, err) : ERR_OK;
     for (unsigned i = 0; code == ERR_OK && i < m->table_count; i++) {
         const struct manifest_table *t = &m->tables[i];
         if (x->before[i].identity != 0 && now[i].identity != x->before[i].identity)

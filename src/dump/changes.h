@@ -10,6 +10,7 @@
 #include "rows/scan.h"
 
 struct changes {
+    bool identified; /* the server has a list of them that could be read, though it may be empty */
     struct innodb_table *before; /* one a table of the manifest, as they were before the snapshot */
     bool *had_rows; /* of those without an identity: right before the snapshot, and right behind it */
 };

@@ -61,6 +61,8 @@ class ByInstance(TestCase):
 
     def setUp(self):
         self.rds.reset()
+        self.rds.snapshots.clear()  # their names tell points and seconds, and tests are fast
+        self.rds.cluster_snapshots.clear()
         self.rds.unseen_looks = 2
         type(self).count += 1
         self.name = f"prod{self.count}"
