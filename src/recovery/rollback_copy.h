@@ -16,6 +16,7 @@ struct by_instance {
     struct rds_database live;
     struct rds_snapshot snapshot;
     struct db_params there; /* connects to the new one */
+    bool blind;             /* the live one could not be compared with the point */
 };
 
 /* The journal as it is now, and a place where a test may end the run. */

@@ -167,6 +167,7 @@ static enum err_code compare(struct by_instance *b, struct err *err)
     if ((code == ERR_DB || code == ERR_DB_LOST || code == ERR_CONFIG) &&
         b->r->request->then != ROLLBACK_COPY) {
         log_warn(b->r->run->log, "what will be lost is not known: %s", err->text);
+        b->blind = true;
         code = ERR_OK;
     }
     out->needed = true;
@@ -416,7 +417,8 @@ static enum err_code act(struct by_instance *b, struct err *err)
 {
     enum rollback_then then = b->r->request->then;
     enum err_code code = rollback_ask(b->r, err);
-    if (code == ERR_OK)
+    /* Of a run that goes on behind the exchange nothing is left to export. */
+    if (code == ERR_OK && (b->r->out->tables_changed > 0 || b->blind))
         code = rollback_export_changes(b->r, err);
     if (code != ERR_OK)
         return code;

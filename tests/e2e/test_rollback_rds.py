@@ -368,6 +368,12 @@ class Again(ByInstance):
         users = "glpi_select", "chatbot_users"
         self.assertEqual(table_digests(self.live.server(), "changes")["chatbot_users"], self.migrated[users[0]][users[1]])
 
+    def test_an_export_is_no_hindrance_behind_the_exchange(self):
+        self.point()
+        way = ("--via", "instance", "--copy-tables", "shop.orders", "--export-changes", self.live.home / "more.tar")
+        self.rollback(*way, fault="kill:rollback_copied", check=-9)
+        self.assertEqual(self.rollback(*way, "--json").json["verdict"], "done")
+
     def test_another_look_after_a_cutover_tells_what_it_forgets(self):
         self.point()
         done = self.rollback("--via", "instance", "--cutover", "rename", "--json").json
