@@ -1,5 +1,4 @@
 #include "cli/drill_settings.h"
-#include "core/environment.h"
 
 #include "cli/settings.h"
 #include "core/environment.h"

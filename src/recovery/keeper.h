@@ -37,9 +37,9 @@ struct keeper_account {
     gid_t gid;
 };
 
-/* Makes <parent>/dbsafe-drill-<name>, which others may pass but not list, and in it the folders data, tmp and
- * run that belong to the account alone.  Before that it removes such folders of dead keepers of this user.
- * Valid until keeper_free: keeper_path. */
+/* Makes <parent>/dbsafe-drill-<name>, which others may pass but not list where an account is given, and only
+ * this user else, and in it the folders data, tmp and run that belong to the account alone.  Before that it
+ * removes such folders of dead keepers of this user. Valid until keeper_free: keeper_path. */
 enum err_code keeper_folder(struct keeper *k, const char *parent, const char *name,
                             const struct keeper_account *account, struct err *err);
 const char *keeper_path(const struct keeper *k);

@@ -12,7 +12,7 @@
 
 #define REPORT_MAX_BYTES ((size_t)64 << 20)
 
-/* "done", "nothing to do", "dry run", "failed", "done, with an error after it". */
+/* "done", "nothing to do", "dry run", "failed", "unfinished", "unknown", "done, with an error after it". */
 const char *report_verdict(const struct rollback_result *r);
 
 /* The keys into an object that is open. */

@@ -95,7 +95,7 @@ static enum err_code dump_copy(struct by_instance *b, struct err *err)
     return fault_point("rollback_copy_read", ERR_STORAGE, err);
 }
 
-/* The new one's tables of the point must still be the archive's, and what was asked for must be in it. */
+/* The new one's tables of the point must still be the archive's. */
 static enum err_code check_copy(struct by_instance *b, const struct manifest *copy, struct err *err)
 {
     const struct manifest *m = b->r->out->manifest;

@@ -25,7 +25,7 @@ static const struct {
 };
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
 
-char *rollback_journal_object(const char *point)
+static char *object_of(const char *point)
 {
     return xasprintf("%s~instance.json", point);
 }
@@ -33,7 +33,7 @@ char *rollback_journal_object(const char *point)
 enum err_code rollback_journal_put(struct store *points, const char *point, const struct rollback_journal *j,
                                    struct err *err)
 {
-    char *object = rollback_journal_object(point);
+    char *object = object_of(point);
     struct buf text;
     struct json_out out;
     buf_init(&text, JOURNAL_MAX_BYTES);
@@ -83,7 +83,7 @@ static enum err_code read_journal(const json_t *root, struct rollback_journal *o
 enum err_code rollback_journal_get(struct store *points, const char *point, struct rollback_journal *out,
                                    struct err *err)
 {
-    char *object = rollback_journal_object(point);
+    char *object = object_of(point);
     struct buf text;
     json_error_t why;
     json_t *root = NULL;
@@ -104,7 +104,7 @@ enum err_code rollback_journal_get(struct store *points, const char *point, stru
 
 enum err_code rollback_journal_forget(struct store *points, const char *point, struct err *err)
 {
-    char *object = rollback_journal_object(point);
+    char *object = object_of(point);
     enum err_code code = store_remove(points, object, err);
     free(object);
     return code == ERR_NOT_FOUND ? ERR_OK : code;

@@ -37,7 +37,5 @@ enum err_code rollback_journal_put(struct store *points, const char *point, cons
                                    struct err *err);
 /* ERR_OK when there is none either. */
 enum err_code rollback_journal_forget(struct store *points, const char *point, struct err *err);
-/* The name of its object; caller frees. */
-char *rollback_journal_object(const char *point);
 
 #endif

@@ -282,6 +282,7 @@ enum err_code throwaway_write_init_sql(const char *mariadbd, const char *passwor
             "there is no mariadb_system_tables.sql or mysql_system_tables.sql in the share folders near %s",
             mariadbd);
     buf_init(&sql, SQL_FILE_MAX_BYTES);
+    sql.secret = true;
     buf_put(&sql, "create database mysql;\nuse mysql;\nset @auth_root_socket=NULL;\n");
     enum err_code code = append_files(share, &sql, err);
     if (code == ERR_OK) {
@@ -293,8 +294,6 @@ enum err_code throwaway_write_init_sql(const char *mariadbd, const char *passwor
                  password);
         code = throwaway_write_file(path, buf_cstr(&sql), err);
     }
-    if (sql.data)
-        explicit_bzero(sql.data, sql.len);
     buf_free(&sql);
     free(share);
     return code;

@@ -25,7 +25,7 @@ void key_write(const struct foreign_key *k, struct buf *out);
 struct foreign_key *keys_add(struct operation *op, struct arena *arena, const struct foreign_key *k);
 
 /* Rows of child (quoted) whose parent is missing in parent (quoted): their number, and the values of some as
- * "(7), (9)" in examples.  The number is 0 or at least 1: counting ends at 1000. */
+ * "(7), (9)" in examples.  The number is exact below 1000, where counting ends. */
 enum err_code keys_count_orphans(struct db_conn *c, const struct foreign_key *k, const char *child,
                                  const char *parent, uint64_t *orphans, struct buf *examples,
                                  struct err *err);

@@ -13,7 +13,7 @@
 
 #define OPERATION_ID_BYTES 40
 
-enum exchange_kind { EXCHANGE_TABLE, EXCHANGE_SEQUENCE, EXCHANGE_KINDS };
+enum exchange_kind { EXCHANGE_TABLE, EXCHANGE_SEQUENCE };
 
 /* One table or sequence that the swap's RENAME puts in the place of another.  At rest it has its own name in
  * each of the schemas; while it is exchanged, see operation_incoming and operation_outgoing. */

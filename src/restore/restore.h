@@ -55,8 +55,10 @@ struct restore_result {
     bool proves;      /* they were compared with this archive, and not with one that had its name before */
 };
 
-/* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ERR_TIMEOUT, ...: live tables are unchanged, staging was removed;
- * but with result->swapped, which is filled in then, only what is behind the swap failed. */
+/* ERR_DAMAGED, ERR_DIFFERS, ERR_REFUSED, ...: live tables are unchanged, staging was removed; after
+ * ERR_TIMEOUT and ERR_DB_LOST one that was verified is kept, and the message says how to go on.  With
+ * result->swapped only what is behind the swap failed; with result->unknown nobody knows whether it came so
+ * far. Both are filled in then. */
 enum err_code restore_run(const struct run *run, const struct db_params *db, struct source *src,
                           const struct restore_options *options, struct restore_result *result,
                           struct err *err);

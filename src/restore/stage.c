@@ -59,7 +59,6 @@ struct job {
 struct seen {
     uint64_t rows, warnings;
     struct rowsum checksum;
-    unsigned target;
 };
 
 struct loading {
@@ -132,7 +131,7 @@ static enum err_code load_job(struct load_worker *w, struct job *j, struct buf *
                            j->member ? j->member->plain_length : UINT64_MAX, &figures, err);
     if (code != ERR_OK)
         return code;
-    const struct seen seen = {figures.rows, figures.warnings, figures.checksum, j->target};
+    const struct seen seen = {figures.rows, figures.warnings, figures.checksum};
     remember(l, j, &seen);
     return j->member ? compare_member(j->member, &seen, err) : ERR_OK;
 }
@@ -188,25 +187,15 @@ static int target_of(const struct targets *t, unsigned table)
     return low < t->count && t->items[low].table->number == table ? (int)low : -1;
 }
 
-static int *map_targets(const struct targets *t, unsigned table_count)
-{
-    int *map = xcalloc(table_count + 1, sizeof *map);
-    for (unsigned i = 0; i <= table_count; i++)
-        map[i] = -1;
-    for (unsigned i = 0; i < t->count; i++)
-        map[t->items[i].table->number] = (int)i;
-    return map;
-}
-
 static enum err_code feed_seekable(struct loading *l, struct err *err)
 {
     const struct manifest *m = l->in->manifest;
-    int *map = map_targets(l->targets, m->table_count);
     enum err_code code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < m->member_count; i++)
-        if (m->members[i].kind == MEMBER_DATA && map[m->members[i].table] >= 0)
-            code = send_job(l, (unsigned)map[m->members[i].table], &m->members[i], NULL, err);
-    free(map);
+    for (size_t i = 0; code == ERR_OK && i < m->member_count; i++) {
+        int target = m->members[i].kind == MEMBER_DATA ? target_of(l->targets, m->members[i].table) : -1;
+        if (target >= 0)
+            code = send_job(l, (unsigned)target, &m->members[i], NULL, err);
+    }
     return code;
 }
 

@@ -23,7 +23,7 @@ struct target {
     bool *joins;               /* per item of ddl: a foreign key that is added behind the swap */
     const char *staged_sha256; /* digest of what SHOW CREATE TABLE must give in staging */
     bool exists;               /* a live table of that name is there */
-    uint64_t rows, warnings;   /* loaded; guarded by the loading stage */
+    uint64_t rows;             /* loaded; guarded by the loading stage */
 };
 
 struct target_sequence {

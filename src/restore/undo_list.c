@@ -186,8 +186,14 @@ static enum err_code check_purge(struct undo *u, const char *restore_id, struct 
         code = journal_read_plan(u->control, u->arena, op, err);
     if (code == ERR_OK && !is_old(u, op))
         code =
-            err_set(err, ERR_REFUSED, "purge %s: undo data is kept for 48 hours after the swap%s", restore_id,
-                    op->swapped ? "" : "; this one was never swapped: `dbsafe undo ID` clears it away");
+            op->swapped
+                ? err_set(err, ERR_REFUSED, "purge %s: undo data is kept for 48 hours after the swap",
+                          restore_id)
+                : err_set(
+                      err, ERR_REFUSED,
+                      "purge %s: it was never swapped, and undo data is kept for 48 hours; `dbsafe undo %s`"
+                      " clears it away",
+                      restore_id, restore_id);
     else if (code == ERR_OK && !is_purgeable(u, op))
         code = err_set(
             err, ERR_REFUSED,
