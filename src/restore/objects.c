@@ -170,16 +170,6 @@ static enum err_code find_account(struct choosing *k, struct err *err)
     return code;
 }
 
-static bool is_wanted(const struct targets *t, const struct restore_options *options,
-                      const struct manifest_object *o)
-{
-    if (o->kind == OBJECT_SEQUENCE)
-        return false;
-    if (o->kind == OBJECT_TRIGGER)
-        return targets_find(t, o->schema, o->table) != NULL;
-    return options->table_count == 0 && targets_map(t, o->schema);
-}
-
 enum err_code objects_choose(const struct run *run, struct db_conn *c, const struct input *in,
                              const struct targets *t, const struct restore_options *options,
                              struct operation *op, struct err *err)
@@ -192,7 +182,7 @@ enum err_code objects_choose(const struct run *run, struct db_conn *c, const str
     op->server = m->server.version;
     enum err_code code = find_account(&k, err);
     for (unsigned i = 0; code == ERR_OK && i < m->object_count; i++)
-        if (is_wanted(t, options, &m->objects[i]))
+        if (m->objects[i].kind != OBJECT_SEQUENCE && targets_bring(t, options, &m->objects[i]))
             code = take_object(&k, &m->objects[i], &in->objects[i], err);
     buf_free(&k.account);
     return code;

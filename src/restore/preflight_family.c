@@ -118,11 +118,7 @@ static void check_objects(struct preflight *p)
 {
     for (unsigned i = 0; i < p->manifest->object_count; i++) {
         const struct manifest_object *o = &p->manifest->objects[i];
-        bool chosen = p->options->table_count == 0;
-        for (unsigned k = 0; !chosen && o->table && k < p->targets->count; k++)
-            chosen = strcmp(p->targets->items[k].table->schema, o->schema) == 0 &&
-                     strcmp(p->targets->items[k].table->name, o->table) == 0;
-        if (chosen)
+        if (targets_bring(p->targets, p->options, o))
             findings_add(
                 p->out, FINDING_REFUSAL, TOPIC, NULL,
                 "%s %s.%s was written for %s and is not translated: restore the tables alone with --tables",

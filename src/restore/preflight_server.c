@@ -142,19 +142,11 @@ static void check_schemas(struct preflight *p)
     }
 }
 
-/* With --tables only what belongs to these tables does. */
-static bool comes_back(const struct preflight *p, const struct manifest_object *o)
-{
-    if (o->kind == OBJECT_TRIGGER)
-        return targets_find(p->targets, o->schema, o->table) != NULL;
-    return p->options->table_count == 0 && targets_map(p->targets, o->schema);
-}
-
 static void check_objects(struct preflight *p)
 {
     for (unsigned i = 0; i < p->manifest->object_count; i++) {
         const struct manifest_object *o = &p->manifest->objects[i];
-        if (!comes_back(p, o))
+        if (!targets_bring(p->targets, p->options, o))
             continue;
         const char *user = arena_printf(p->arena, "%s %s.%s", object_kind_name(o->kind), o->schema, o->name);
         if (o->collation)

@@ -278,6 +278,17 @@ const struct target *targets_find(const struct targets *t, const char *original_
     return NULL;
 }
 
+bool targets_bring(const struct targets *t, const struct restore_options *options,
+                   const struct manifest_object *o)
+{
+    if (o->kind == OBJECT_TRIGGER)
+        return targets_find(t, o->schema, o->table) != NULL;
+    for (unsigned i = 0; o->kind == OBJECT_SEQUENCE && i < t->sequence_count; i++)
+        if (t->sequences[i].object == o)
+            return true;
+    return o->kind != OBJECT_SEQUENCE && options->table_count == 0 && targets_map(t, o->schema);
+}
+
 unsigned targets_schema_index(const struct targets *t, const char *schema)
 {
     unsigned i = 0;

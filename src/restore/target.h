@@ -61,6 +61,10 @@ enum err_code targets_add_schemas(struct targets *t, const struct manifest *m,
 const char *targets_map(const struct targets *t, const char *original);
 /* The target of a table of the archive, or NULL. */
 const struct target *targets_find(const struct targets *t, const char *original_schema, const char *name);
+/* Whether an object of the archive comes back: a trigger with its table, a sequence as a target of its own,
+ * all others unless only some tables were asked for. */
+bool targets_bring(const struct targets *t, const struct restore_options *options,
+                   const struct manifest_object *o);
 /* The place of a target schema in t->schemas. */
 unsigned targets_schema_index(const struct targets *t, const char *schema);
 
