@@ -2,6 +2,7 @@
 
 #include "core/fault.h"
 #include "db/catalog.h"
+#include "db/quote.h"
 #include "db/session.h"
 #include "restore/foreign_keys.h"
 #include "restore/journal.h"
@@ -148,6 +149,50 @@ static int find_incoming(const struct operation *op, const char *schema, const c
     return found >= 0 && op->exchanges[found].incoming_schema ? found : -1;
 }
 
+/* Whether a view's text has the other's name in quotes: it may be of something else, which does no harm. */
+static bool may_use(const struct definition *view, const struct definition *other)
+{
+    struct buf name;
+    buf_init(&name, 1024);
+    db_quote_name(&name, other->object.name);
+    bool found = strstr(view->text, buf_cstr(&name)) != NULL;
+    buf_free(&name);
+    return found;
+}
+
+/* One that uses none of the others, or if there is no such, the first. */
+static unsigned next_view(struct definition *const *views, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        bool free_of_others = true;
+        for (unsigned k = 0; free_of_others && k < count; k++)
+            free_of_others = k == i || !may_use(views[i], views[k]);
+        if (free_of_others)
+            return i;
+    }
+    return 0;
+}
+
+/* They were noted in the archive's order.  A view keeps what those that it is made of were like when it was
+ * made (whether it can be written through): it is made behind them. */
+static void order_views(struct undo *u, struct operation *op)
+{
+    struct definition **views = arena_calloc(u->arena, op->made_count + 1, sizeof *views);
+    struct definition *ordered = arena_calloc(u->arena, op->made_count + 1, sizeof *ordered);
+    unsigned count = 0, n = 0;
+    for (unsigned i = 0; i < op->made_count; i++)
+        if (op->made[i].object.kind == OBJECT_VIEW && op->made[i].text)
+            views[count++] = &op->made[i];
+    for (unsigned left = count; left > 0; left--) {
+        unsigned first = next_view(views, left);
+        ordered[n++] = *views[first];
+        memmove(views + first, views + first + 1, (left - first - 1) * sizeof *views);
+    }
+    for (unsigned i = n = 0; i < op->made_count; i++)
+        if (op->made[i].object.kind == OBJECT_VIEW && op->made[i].text)
+            op->made[i] = ordered[n++];
+}
+
 static void turn_objects(struct undo *u, const struct operation *old, struct operation *op)
 {
     op->made = arena_calloc(u->arena, old->kept_count + 1, sizeof *op->made);
@@ -156,6 +201,7 @@ static void turn_objects(struct undo *u, const struct operation *old, struct ope
         if (o->kind != OBJECT_TRIGGER || find_incoming(op, o->schema, o->table) >= 0)
             op->made[op->made_count++] = old->kept[i];
     }
+    order_views(u, op);
 }
 
 /* The keys that a table lost when it went out come back with it. */

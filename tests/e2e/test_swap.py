@@ -303,6 +303,19 @@ CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.v = f();
         s.load("USE app;\nALTER TABLE t DROP COLUMN c;\n")
         self.assertEqual(differences(old, everything_in(s, "app")), [])
 
+    def test_undo_makes_views_behind_those_that_they_are_made_of(self):
+        """Whether a view can be written through is settled when it is made; names and archives tell another order."""
+        s = self.server
+        s.load("USE app;\nDROP VIEW w;\nDROP VIEW v;\nCREATE VIEW z AS SELECT DISTINCT id FROM t;\nCREATE VIEW a AS SELECT id AS n FROM t;\n")
+        archive = self.dump("views.tar")
+        s.load("USE app;\nCREATE VIEW m AS SELECT id FROM t;\nALTER VIEW z AS SELECT id FROM m;\nALTER VIEW a AS SELECT id FROM z;\nUPDATE t SET v = 'new';\n")
+        old = everything_in(s, "app")
+        s.sql("UPDATE app.a SET id = id")
+        s.dbsafe("restore", archive)
+        s.dbsafe("undo", "--yes")
+        s.sql("UPDATE app.a SET id = id")
+        self.assertEqual(differences(old, everything_in(s, "app")), [])
+
     def test_grants_on_programs_stay(self):
         s = self.server
         s.sql("CREATE OR REPLACE USER caller@localhost")
