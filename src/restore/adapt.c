@@ -90,6 +90,8 @@ static void adapt_defaults(struct targets *t, const struct manifest_table *table
 {
     struct buf out;
     bool changed = false;
+    if (table->sequence_count == 0)
+        return;
     buf_init(&out, TEXT_MAX_BYTES);
     for (const char *p = d->text; *p;) {
         const char *next = *p == '`' || *p == '\'' ? skip_quoted(p) : p + 1;

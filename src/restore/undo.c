@@ -149,48 +149,59 @@ static int find_incoming(const struct operation *op, const char *schema, const c
     return found >= 0 && op->exchanges[found].incoming_schema ? found : -1;
 }
 
-/* Whether a view's text has the other's name in quotes: it may be of something else, which does no harm. */
-static bool may_use(const struct definition *view, const struct definition *other)
+/* Views to be put behind those that they use. */
+struct view_order {
+    unsigned count, placed;
+    const struct definition **views;
+    const char **names; /* quoted */
+    bool *seen;
+    struct definition *ordered;
+};
+
+/* A text that has the other's name in quotes may mean something else by it, which does no harm. */
+static void place_view(struct view_order *o, unsigned i)
 {
-    struct buf name;
-    buf_init(&name, 1024);
-    db_quote_name(&name, other->object.name);
-    bool found = strstr(view->text, buf_cstr(&name)) != NULL;
-    buf_free(&name);
-    return found;
+    o->seen[i] = true;
+    for (unsigned k = 0; k < o->count; k++)
+        if (!o->seen[k] && strstr(o->views[i]->text, o->names[k]))
+            place_view(o, k);
+    o->ordered[o->placed++] = *o->views[i];
 }
 
-/* One that uses none of the others, or if there is no such, the first. */
-static unsigned next_view(struct definition *const *views, unsigned count)
+static bool is_made_view(const struct definition *d)
 {
-    for (unsigned i = 0; i < count; i++) {
-        bool free_of_others = true;
-        for (unsigned k = 0; free_of_others && k < count; k++)
-            free_of_others = k == i || !may_use(views[i], views[k]);
-        if (free_of_others)
-            return i;
-    }
-    return 0;
+    return d->object.kind == OBJECT_VIEW && d->text;
+}
+
+static const char *quoted_name(struct arena *arena, const char *name)
+{
+    struct buf quoted;
+    buf_init(&quoted, 1024);
+    db_quote_name(&quoted, name);
+    const char *copy = arena_strdup(arena, buf_cstr(&quoted));
+    buf_free(&quoted);
+    return copy;
 }
 
 /* They were noted in the archive's order.  A view keeps what those that it is made of were like when it was
  * made (whether it can be written through): it is made behind them. */
 static void order_views(struct undo *u, struct operation *op)
 {
-    struct definition **views = arena_calloc(u->arena, op->made_count + 1, sizeof *views);
-    struct definition *ordered = arena_calloc(u->arena, op->made_count + 1, sizeof *ordered);
-    unsigned count = 0, n = 0;
+    struct view_order o = {.views = arena_calloc(u->arena, op->made_count + 1, sizeof *o.views),
+                           .names = arena_calloc(u->arena, op->made_count + 1, sizeof *o.names),
+                           .seen = arena_calloc(u->arena, op->made_count + 1, sizeof *o.seen),
+                           .ordered = arena_calloc(u->arena, op->made_count + 1, sizeof *o.ordered)};
     for (unsigned i = 0; i < op->made_count; i++)
-        if (op->made[i].object.kind == OBJECT_VIEW && op->made[i].text)
-            views[count++] = &op->made[i];
-    for (unsigned left = count; left > 0; left--) {
-        unsigned first = next_view(views, left);
-        ordered[n++] = *views[first];
-        memmove(views + first, views + first + 1, (left - first - 1) * sizeof *views);
-    }
-    for (unsigned i = n = 0; i < op->made_count; i++)
-        if (op->made[i].object.kind == OBJECT_VIEW && op->made[i].text)
-            op->made[i] = ordered[n++];
+        if (is_made_view(&op->made[i])) {
+            o.names[o.count] = quoted_name(u->arena, op->made[i].object.name);
+            o.views[o.count++] = &op->made[i];
+        }
+    for (unsigned i = 0; i < o.count; i++)
+        if (!o.seen[i])
+            place_view(&o, i);
+    for (unsigned i = 0, n = 0; i < op->made_count; i++)
+        if (is_made_view(&op->made[i]))
+            op->made[i] = o.ordered[n++];
 }
 
 static void turn_objects(struct undo *u, const struct operation *old, struct operation *op)
