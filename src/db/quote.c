@@ -29,6 +29,16 @@ void db_quote_text(struct buf *out, const char *text)
     buf_putn(out, "'", 1);
 }
 
+const char *db_quoted_name(struct arena *arena, const char *name)
+{
+    struct buf quoted;
+    buf_init(&quoted, 4096);
+    db_quote_name(&quoted, name);
+    const char *copy = arena_strdup(arena, buf_cstr(&quoted));
+    buf_free(&quoted);
+    return copy;
+}
+
 const char *db_quoted_pair(struct arena *arena, const char *schema, const char *name)
 {
     struct buf pair;

@@ -11,7 +11,8 @@
 void db_quote_name(struct buf *out, const char *name);
 void db_quote_pair(struct buf *out, const char *schema, const char *name);
 void db_quote_text(struct buf *out, const char *text);
-/* `schema`.`name` in the arena. */
+/* The same in the arena. */
+const char *db_quoted_name(struct arena *arena, const char *name);
 const char *db_quoted_pair(struct arena *arena, const char *schema, const char *name);
 
 #endif

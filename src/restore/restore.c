@@ -55,11 +55,7 @@ static void exchange_table(struct restore *r, struct target *t)
                           .name = t->name,
                           .incoming_schema = t->staging_schema,
                           .outgoing_schema = t->exists ? undo_of(r, t->schema) : NULL};
-    struct buf quoted;
-    buf_init(&quoted, 1024);
-    db_quote_pair(&quoted, t->staging_schema, t->name);
-    t->staging = arena_strdup(r->arena, buf_cstr(&quoted));
-    buf_free(&quoted);
+    t->staging = db_quoted_pair(r->arena, t->staging_schema, t->name);
 }
 
 static void exchange_sequence(struct restore *r, struct target_sequence *s)

@@ -84,11 +84,7 @@ static enum err_code find_staging(struct restore *r, const struct operation *op,
         if (found < 0 || !op->exchanges[found].incoming_schema)
             return err_set(err, ERR_REFUSED, "resume restore %s: its journal does not know table %s.%s",
                            op->id, t->schema, t->name);
-        struct buf quoted;
-        buf_init(&quoted, 1024);
-        db_quote_pair(&quoted, op->exchanges[found].incoming_schema, t->name);
-        t->staging = arena_strdup(r->arena, buf_cstr(&quoted));
-        buf_free(&quoted);
+        t->staging = db_quoted_pair(r->arena, op->exchanges[found].incoming_schema, t->name);
         t->table = &input_manifest(&r->input)->tables[t->table->number - 1];
     }
     return code;

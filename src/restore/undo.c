@@ -173,16 +173,6 @@ static bool is_made_view(const struct definition *d)
     return d->object.kind == OBJECT_VIEW && d->text;
 }
 
-static const char *quoted_name(struct arena *arena, const char *name)
-{
-    struct buf quoted;
-    buf_init(&quoted, 1024);
-    db_quote_name(&quoted, name);
-    const char *copy = arena_strdup(arena, buf_cstr(&quoted));
-    buf_free(&quoted);
-    return copy;
-}
-
 /* They were noted in the archive's order.  A view keeps what those that it is made of were like when it was
  * made (whether it can be written through): it is made behind them. */
 static void order_views(struct undo *u, struct operation *op)
@@ -193,7 +183,7 @@ static void order_views(struct undo *u, struct operation *op)
                            .ordered = arena_calloc(u->arena, op->made_count + 1, sizeof *o.ordered)};
     for (unsigned i = 0; i < op->made_count; i++)
         if (is_made_view(&op->made[i])) {
-            o.names[o.count] = quoted_name(u->arena, op->made[i].object.name);
+            o.names[o.count] = db_quoted_name(u->arena, op->made[i].object.name);
             o.views[o.count++] = &op->made[i];
         }
     for (unsigned i = 0; i < o.count; i++)
