@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_NAME "lock"
+#define LOCK_NAME      "lock"
+#define LOCK_FREE_NAME "lock.new"
 /* A folder without a lock may be about to get one; an older one belongs to a keeper that died on the way. */
 #define YOUNG_S 3600
 /* The program is the first to go when memory runs out (proc(5), oom_score_adj). */
@@ -101,6 +102,15 @@ static int make_part(const struct serving *s, const char *name)
     return 0;
 }
 
+/* The lock has its name only when it is held: a sweeper that found it free would take the folder away. */
+static int lock_folder(struct serving *s)
+{
+    s->lock_fd = openat(s->folder_fd, LOCK_FREE_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return errno;
+    return renameat(s->folder_fd, LOCK_FREE_NAME, s->folder_fd, LOCK_NAME) != 0 ? errno : 0;
+}
+
 /* 0 or errno; *what says at what. */
 static int make_folder(struct serving *s, const char *parent, const char *path, const char **what)
 {
@@ -114,13 +124,12 @@ static int make_folder(struct serving *s, const char *parent, const char *path, 
     if (s->folder_fd < 0)
         return errno;
     *what = "lock the folder";
-    s->lock_fd = openat(s->folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return errno;
+    int failed = lock_folder(s);
+    if (failed)
+        return failed;
     *what = "give the folder away";
     if (s->account.given && fchmod(s->folder_fd, 0711) != 0)
         return errno;
-    int failed = 0;
     for (size_t i = 0; failed == 0 && i < sizeof parts / sizeof parts[0]; i++)
         failed = make_part(s, parts[i]);
     return failed;

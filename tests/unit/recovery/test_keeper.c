@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -232,6 +233,51 @@ static void folders_of_dead_keepers_are_removed(void **state)
     tmpdir_remove(parent);
 }
 
+#define BESIDE 6
+
+struct maker {
+    struct keeper *k;
+    const char *parent;
+    char name[16];
+    struct err err;
+};
+
+static void *make_folder(void *arg)
+{
+    struct maker *m = arg;
+    keeper_folder(m->k, m->parent, m->name, &own, &m->err);
+    return NULL;
+}
+
+/* Each sweeps before it makes its own: none may find another's that is just being made. */
+static void folders_made_at_once_all_stay(void **state)
+{
+    (void)state;
+    char *parent = tmpdir_make();
+    for (int round = 0; round < 150; round++) {
+        struct maker makers[BESIDE];
+        pthread_t threads[BESIDE];
+        for (int i = 0; i < BESIDE; i++) {
+            makers[i] = (struct maker){.parent = parent};
+            snprintf(makers[i].name, sizeof makers[i].name, "%d", i);
+            assert_ok(keeper_start(&makers[i].k, &makers[i].err), &makers[i].err);
+        }
+        for (int i = 0; i < BESIDE; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, make_folder, &makers[i]), 0);
+        for (int i = 0; i < BESIDE; i++)
+            pthread_join(threads[i], NULL);
+        for (int i = 0; i < BESIDE; i++) {
+            assert_ok(makers[i].err.code, &makers[i].err);
+            char *data = path_in(makers[i].k, "data");
+            assert_true(exists(data));
+            free(data);
+        }
+        for (int i = 0; i < BESIDE; i++)
+            keeper_free(makers[i].k);
+    }
+    tmpdir_remove(parent);
+}
+
 static void another_account_owns_only_its_part(void **state)
 {
     (void)state;
@@ -299,6 +345,7 @@ int main(void)
         cmocka_unit_test(one_program_at_a_time_and_errors_are_told),
         cmocka_unit_test(a_folder_that_is_there_is_not_taken),
         cmocka_unit_test(folders_of_dead_keepers_are_removed),
+        cmocka_unit_test(folders_made_at_once_all_stay),
         cmocka_unit_test(another_account_owns_only_its_part),
         cmocka_unit_test(the_program_dies_with_a_keeper_that_is_killed),
     };
